@@ -1,0 +1,3 @@
+//! The executor: reads its few flags, boots, exits with the state's code.
+
+fn main() {}

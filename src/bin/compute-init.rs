@@ -1,0 +1,3 @@
+//! The builder: dispatches to `cli`.
+
+fn main() {}

@@ -1,0 +1,24 @@
+//! compute-init compiles Ansible roles into a signed bundle and applies it on a compute node at boot.
+//!
+//! The rooms stand in the order in which data flows; `tests/layers.rs` holds the table of who may use whom
+//! (`docs/architecture.md`).
+
+pub mod plan;
+
+pub mod sys;
+pub mod yaml;
+
+#[cfg(feature = "builder")]
+pub mod source;
+pub mod spec;
+pub mod vars;
+#[cfg(feature = "builder")]
+pub mod compile;
+pub mod bundle;
+pub mod modules;
+pub mod apply;
+pub mod boot;
+#[cfg(feature = "builder")]
+pub mod image;
+#[cfg(feature = "builder")]
+pub mod cli;

@@ -1,0 +1,104 @@
+//! Ansible's modules, run side: one file a module.
+//!
+//! To add a module, do these three things:
+//! 1. describe its parameters in `spec/` (from `ansible-doc MODULE`);
+//! 2. write `modules/<name>.rs` with `pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure>`;
+//! 3. name it in [`find`], and add its cases to `tests/`.
+
+use crate::plan::status::Change;
+use crate::plan::{Data, Map};
+use crate::spec::Args;
+use crate::sys::command::Runner;
+use crate::vars::Files;
+
+/// What a module may use of the world.
+pub struct Context<'a> {
+    /// Check mode: say what would change, change nothing.
+    pub check: bool,
+    /// Diff mode: fill in [`Outcome::diff`].
+    pub diff: bool,
+    /// Runs commands, with deadlines, and remembers them.
+    pub runner: &'a dyn Runner,
+    /// The role's files.
+    pub files: &'a dyn Files,
+    /// Evaluates templates and conditions in the task's scope.
+    pub templar: &'a crate::vars::Templar<'a>,
+    /// The task's `environment`.
+    pub environment: &'a [(String, String)],
+    /// The user of `become_user`, when it is not root.
+    pub become_user: Option<&'a str>,
+    /// Arguments as written, for those the specification marks `untemplated`.
+    pub raw: &'a Map,
+}
+
+/// What a module did.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Something is different now (or would be, in check mode).
+    pub changed: bool,
+    /// It failed, with `msg` in the result (for modules that return failure with data).
+    pub failed: bool,
+    /// It did nothing, and says so (`skipped: true`).
+    pub skipped: bool,
+    /// Return values, as the module documents them, without `changed` and `failed`.
+    pub result: Map,
+    /// Facts to set (`ansible_facts`; precedence 12).
+    pub facts: Map,
+    /// Variables to set as set_fact does (precedence 20).
+    pub set: Map,
+    /// Variables to set as include_vars does (precedence 19).
+    pub include_vars: Map,
+    /// What changed, for the report.
+    pub changes: Vec<Change>,
+    /// Before and after.
+    pub diff: Vec<Diff>,
+}
+
+/// A difference that a module made, or would make.
+#[derive(Clone, Debug, Default)]
+pub struct Diff {
+    /// Header of the old side.
+    pub before_header: String,
+    /// Header of the new side.
+    pub after_header: String,
+    /// Old text.
+    pub before: Vec<u8>,
+    /// New text.
+    pub after: Vec<u8>,
+    /// Text that is shown as it is, instead of a comparison.
+    pub prepared: Option<String>,
+}
+
+/// A module that could not do its work.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// `msg`.
+    pub msg: String,
+    /// Further return values (`rc`, `stderr`, ...).
+    pub result: Map,
+}
+
+/// A module's run side.
+pub type Run = fn(&Context, &Args) -> Result<Outcome, Failure>;
+
+/// The run side of the module that `spec` knows by this full name.
+pub fn find(name: &str) -> Option<Run> {
+    match name {
+        _ => None,
+    }
+}
+
+impl Failure {
+    /// A failure with a message and nothing else.
+    pub fn new(msg: impl Into<String>) -> Failure {
+        Failure { msg: msg.into(), result: Map::new() }
+    }
+}
+
+impl Outcome {
+    /// Adds a return value.
+    pub fn with(mut self, name: &str, value: impl Into<Data>) -> Outcome {
+        self.result.insert(Data::str(name), value.into());
+        self
+    }
+}

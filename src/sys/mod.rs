@@ -1,0 +1,4 @@
+//! The operating system: commands, durable writes, mounts, users, beneath-root files. The one room that may hold
+//! `unsafe`; it knows nothing of Ansible or bundles.
+
+pub mod command;
