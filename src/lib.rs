@@ -8,17 +8,17 @@ pub mod plan;
 pub mod sys;
 pub mod yaml;
 
+pub mod apply;
+pub mod boot;
+pub mod bundle;
+#[cfg(feature = "builder")]
+pub mod cli;
+#[cfg(feature = "builder")]
+pub mod compile;
+#[cfg(feature = "builder")]
+pub mod image;
+pub mod modules;
 #[cfg(feature = "builder")]
 pub mod source;
 pub mod spec;
 pub mod vars;
-#[cfg(feature = "builder")]
-pub mod compile;
-pub mod bundle;
-pub mod modules;
-pub mod apply;
-pub mod boot;
-#[cfg(feature = "builder")]
-pub mod image;
-#[cfg(feature = "builder")]
-pub mod cli;
