@@ -104,7 +104,7 @@ pub struct Play {
     pub force_handlers: bool,
     /// `pre_tasks`.
     pub pre_tasks: Vec<Node>,
-    /// `roles`, with dependencies before the roles that ask for them.
+    /// `roles`, as written: `apply` runs [`Role::dependencies`] before each.
     pub roles: Vec<RoleUse>,
     /// `tasks`.
     pub tasks: Vec<Node>,
@@ -216,9 +216,10 @@ pub enum Origin {
         /// The file that was imported, in the source tree.
         file: String,
     },
-    /// `import_role`.
+    /// `import_role`; its `vars:` are in `used.keywords.vars`.
     ImportRole {
-        /// The role and its parameters; the block holds its tasks.
+        /// The role and its parameters. The block itself is empty: `apply` runs the role's dependencies and its
+        /// tasks ([`Role::tasks`], [`Plan::task_files`]) in its place.
         used: Box<RoleUse>,
     },
 }

@@ -26,6 +26,9 @@ pub trait Variables {
     fn host(&self, host: &str) -> Option<Rc<dyn Variables>>;
     /// The hosts of `hostvars`, in inventory order.
     fn hosts(&self) -> Vec<String>;
+    /// `ansible_facts`: this node's facts by their names without prefix, each computed only when it is asked for.
+    /// Evaluation shows it as a dictionary; `None` when no facts were gathered.
+    fn facts(&self) -> Option<Rc<dyn Variables>>;
 }
 
 /// Files as roles name them: relative names are searched for as Ansible does (`templates/`, `files/`, `vars/` of the
