@@ -5,6 +5,7 @@
 //! documentation (`ansible-doc MODULE`). No I/O and no behaviour of modules here.
 
 mod check;
+mod tables;
 
 pub use check::{Args, Problem, check};
 
@@ -31,6 +32,8 @@ pub struct ModuleSpec {
     pub required_together: &'static [&'static [&'static str]],
     /// `(parameter, value, others)`: when the parameter has the value, the others are required.
     pub required_if: &'static [(&'static str, &'static str, &'static [&'static str])],
+    /// `(parameter, others)`: when the parameter is given, the others are required.
+    pub required_by: &'static [(&'static str, &'static [&'static str])],
 }
 
 impl ModuleSpec {
@@ -46,6 +49,7 @@ impl ModuleSpec {
         mutually_exclusive: &[],
         required_together: &[],
         required_if: &[],
+        required_by: &[],
     };
 }
 
@@ -127,5 +131,5 @@ pub fn find(name: &str) -> Option<&'static ModuleSpec> {
 
 /// All specifications.
 pub fn all() -> impl Iterator<Item = &'static ModuleSpec> {
-    [].into_iter()
+    tables::ALL.iter().copied()
 }
