@@ -1,4 +1,9 @@
 //! The operating system: commands, durable writes, mounts, users, beneath-root files. The one room that may hold
 //! `unsafe`; it knows nothing of Ansible or bundles.
 
+pub mod child;
 pub mod command;
+pub mod http;
+pub mod lock;
+pub mod mount;
+pub mod resolve;
