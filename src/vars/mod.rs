@@ -3,8 +3,29 @@
 //! Flow: `Templar` takes raw [`Data`], finds templates in it, evaluates them with `jinja` against [`Variables`]
 //! (lazily: a variable is templated when it is used) and gives final [`Data`].
 
+mod access;
+mod compare;
+mod convert;
+mod env;
+mod error;
+mod filters;
+mod lookups;
+mod methods;
+mod object;
+pub mod registry;
+mod repr;
+mod tests;
+pub mod time;
+mod value;
+
+pub use compare::{TextKey, too_deep};
+pub use env::Env;
+pub use error::{ErrorKind, Outcome, TemplateError};
+pub use object::{CallArgs, Function, Object};
+pub use repr::{float_repr, repr_text};
+pub use value::{Dict, Range, Set, Text, Value, escaped_byte, text_to_bytes};
+
 use crate::plan::Data;
-use std::fmt;
 use std::rc::Rc;
 
 /// A raw variable.
@@ -44,56 +65,20 @@ pub trait Files {
     fn list(&self, path: &str) -> std::io::Result<Vec<(String, bool)>>;
 }
 
-/// What kind of mistake a template made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorKind {
-    /// Something undefined was used.
-    Undefined,
-    /// It is not Jinja, or names a filter, test or lookup that does not exist.
-    Syntax,
-    /// Anything else: a type error, a failed lookup, a bound.
-    Other,
-}
-
-/// A template that could not be evaluated.
-#[derive(Clone, Debug)]
-pub struct TemplateError {
-    /// Its kind.
-    pub kind: ErrorKind,
-    /// What is wrong, in Ansible's words where roles can see them.
-    pub message: String,
-    /// The template (shortened), its line, and the chain of variables that led there.
-    pub context: Vec<String>,
-}
-
-impl fmt::Display for TemplateError {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(&self.message)?;
-        for line in &self.context {
-            write!(f, "; {line}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for TemplateError {}
-
 /// Evaluates templates in one scope.
 pub struct Templar<'a> {
-    vars: &'a dyn Variables,
-    files: &'a dyn Files,
+    env: Env<'a>,
 }
 
 impl<'a> Templar<'a> {
     /// A templar for the scope that `vars` and `files` make.
     pub fn new(vars: &'a dyn Variables, files: &'a dyn Files) -> Templar<'a> {
-        Templar { vars, files }
+        Templar { env: Env::new(vars, files) }
     }
 
     /// `Templar.template`: every template in `data` evaluated, recursively, keeping types as Ansible does.
     pub fn value(&self, data: &Data) -> Result<Data, TemplateError> {
-        let _ = (self.vars, self.files);
-        Ok(data.clone())
+        self.env.template(&Value::from_data(data))?.to_data()
     }
 
     /// `when`, `until`, `failed_when`, `changed_when`, `that`: one condition.
@@ -103,7 +88,10 @@ impl<'a> Templar<'a> {
 
     /// A lookup by name with terms that are already templated: the list that `wantlist=True` gives.
     pub fn lookup(&self, name: &str, terms: Vec<Data>, options: crate::plan::Map) -> Result<Vec<Data>, TemplateError> {
-        let _ = (name, terms, options);
-        Ok(Vec::new())
+        let mut args = CallArgs::of(terms.iter().map(Value::from_data).collect());
+        for (key, value) in &options {
+            args = args.with(key.as_str().unwrap_or_default(), Value::from_data(value));
+        }
+        self.env.lookup(name, args)?.iter().map(Value::to_data).collect()
     }
 }

@@ -1,0 +1,119 @@
+//! Between what is stored ([`Data`]) and what runs ([`Value`]).
+
+use super::compare::{NESTING, too_deep};
+use super::error::{Outcome, TemplateError};
+use super::value::{Dict, Text, Value};
+use crate::plan::{Data, Map};
+
+impl Value {
+    /// The value of stored data; nothing is templated.
+    pub fn from_data(data: &Data) -> Value {
+        match data {
+            Data::Null => Value::None,
+            Data::Bool(b) => Value::Bool(*b),
+            Data::Int(i) => Value::Int(*i),
+            Data::Float(f) => Value::Float(*f),
+            Data::Str(s) | Data::Vault(s) => Value::Str(author_text(s)),
+            Data::Unsafe(s) => Value::Str(author_text(s).taint()),
+            Data::Raw(b) => Value::Str(Text::from_bytes(b).taint()),
+            Data::Bytes(b) => Value::bytes(b.as_slice()),
+            Data::List(l) => Value::list(l.iter().map(Value::from_data).collect()),
+            Data::Tuple(l) => Value::tuple(l.iter().map(Value::from_data).collect()),
+            Data::Set(l) => Value::set(l.iter().map(Value::from_data)).unwrap_or_default(),
+            Data::Map(m) => {
+                Value::dict(m.iter().map(|(k, v)| (Value::from_data(k), Value::from_data(v))).collect::<Dict>())
+            }
+            Data::Time(t) => Value::Time(*t),
+        }
+    }
+
+    /// The same value with all text in it tainted: never to be templated.
+    pub fn from_foreign(data: &Data) -> Value {
+        Value::from_data(data).taint()
+    }
+
+    /// What can be stored of it; undefined is an error, functions become their text.
+    pub fn to_data(&self) -> Outcome<Data> {
+        self.to_data_at(0)
+    }
+
+    fn to_data_at(&self, depth: usize) -> Outcome<Data> {
+        if depth > NESTING {
+            return Err(too_deep());
+        }
+        let all = |items: &[Value]| items.iter().map(|v| v.to_data_at(depth + 1)).collect::<Outcome<Vec<Data>>>();
+        Ok(match self {
+            Value::None => Data::Null,
+            Value::Bool(b) => Data::Bool(*b),
+            Value::Int(i) => Data::Int(*i),
+            Value::Float(f) => Data::Float(*f),
+            Value::Str(t) if t.has_raw_bytes() => Data::Raw(t.to_bytes()),
+            Value::Str(t) if t.is_tainted() => Data::Unsafe(t.as_str().to_owned()),
+            Value::Str(t) => Data::Str(t.as_str().to_owned()),
+            Value::Bytes(b) => Data::Bytes(b.to_vec()),
+            Value::List(l) => {
+                let items = l.borrow().clone();
+                Data::List(all(&items)?)
+            }
+            Value::Tuple(t) => Data::Tuple(all(t)?),
+            Value::Set(s) => Data::Set(all(&s.borrow().iter().cloned().collect::<Vec<_>>())?),
+            Value::Dict(d) => {
+                let members = d.borrow().clone();
+                let mut map = Map::with_capacity(members.len());
+                for (k, v) in &members {
+                    map.insert(k.to_data_at(depth + 1)?, v.to_data_at(depth + 1)?);
+                }
+                Data::Map(map)
+            }
+            Value::Time(t) => Data::Time(*t),
+            Value::View(v) => Data::List(all(&v.items)?),
+            Value::Range(r) => {
+                if r.len() > crate::plan::limits::RENDERED as u128 / 16 {
+                    return Err(TemplateError::other("a range of that length cannot be stored"));
+                }
+                Data::List((0..r.len() as i128).filter_map(|i| r.get(i)).map(Data::Int).collect())
+            }
+            Value::Undefined(u) if u.lenient => Data::str(""),
+            Value::Undefined(u) => return Err(u.error()),
+            Value::Delta(_) | Value::Method(_) | Value::Object(_) => Data::Str(self.text()?),
+        })
+    }
+
+    /// A copy in which all text is tainted (`wrap_var`).
+    pub fn taint(&self) -> Value {
+        self.taint_at(0)
+    }
+
+    fn taint_at(&self, depth: usize) -> Value {
+        if depth > NESTING {
+            return self.clone();
+        }
+        let all = |items: &[Value]| items.iter().map(|v| v.taint_at(depth + 1)).collect::<Vec<Value>>();
+        match self {
+            Value::Str(t) => Value::Str(t.clone().taint()),
+            Value::List(l) => {
+                let items = l.borrow().clone();
+                Value::list(all(&items))
+            }
+            Value::Tuple(t) => Value::tuple(all(t)),
+            Value::Dict(d) => {
+                let members = d.borrow().clone();
+                Value::dict(members.iter().map(|(k, v)| (k.taint_at(depth + 1), v.taint_at(depth + 1))).collect())
+            }
+            other => other.clone(),
+        }
+    }
+}
+
+/// Text of a source; characters where our byte escapes live are kept as bytes.
+fn author_text(text: &str) -> Text {
+    if text.as_bytes().contains(&0xF4) { Text::from_bytes(text.as_bytes()) } else { Text::new(text) }
+}
+
+impl Text {
+    /// The same text, never to be templated.
+    pub fn taint(self) -> Text {
+        let marked = Text::tainted("");
+        self.tainted_like(&marked)
+    }
+}
