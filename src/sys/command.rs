@@ -1,8 +1,20 @@
 //! Running commands: argument lists (never shell strings of ours), deadlines, bounded output, and a record.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
+
+mod record;
+mod sandbox;
+mod system;
+
+pub use record::{Record, Recorder};
+pub use sandbox::{Canned, SandboxRunner};
+pub use system::SystemRunner;
+
+/// Where programs are looked for when nobody says otherwise.
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A command to run.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +40,7 @@ pub struct Command {
 }
 
 /// How a command ended.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Output {
     /// Exit code; minus the signal's number where a signal ended it.
     pub rc: i32,
@@ -56,3 +68,36 @@ pub trait Runner {
     /// The full path of a program in PATH.
     fn which(&self, program: &str) -> Option<PathBuf>;
 }
+
+impl Command {
+    /// A command with these words and nothing else set.
+    pub fn new<S: AsRef<OsStr>>(argv: impl IntoIterator<Item = S>) -> Command {
+        Command { argv: argv.into_iter().map(|a| a.as_ref().to_owned()).collect(), ..Command::default() }
+    }
+
+    /// The same command, marked as one that only looks.
+    pub fn read_only(mut self) -> Command {
+        self.read_only = true;
+        self
+    }
+
+    /// The program's name without its directory, for records and messages.
+    pub fn program(&self) -> String {
+        let first = self.argv.first().map(|a| a.to_string_lossy().into_owned()).unwrap_or_default();
+        first.rsplit('/').next().unwrap_or_default().to_owned()
+    }
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            CommandError::NotFound(program) => write!(f, "{program}: no such program"),
+            CommandError::Spawn(program, why) => write!(f, "starting {program}: {why}"),
+            CommandError::Timeout(program, limit) => {
+                write!(f, "{program} ran longer than {} s and was killed", limit.as_secs_f32())
+            }
+        }
+    }
+}
+
+impl std::error::Error for CommandError {}
