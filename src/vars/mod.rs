@@ -6,12 +6,15 @@
 mod access;
 mod compare;
 mod convert;
+mod crypt;
 mod env;
 mod error;
 mod filters;
 mod lookups;
 mod methods;
 mod object;
+mod pyre;
+mod random;
 pub mod registry;
 mod repr;
 mod tests;
