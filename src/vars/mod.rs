@@ -6,15 +6,15 @@
 mod access;
 mod compare;
 mod convert;
-mod crypt;
+pub mod crypt;
 mod env;
 mod error;
 mod filters;
 mod lookups;
 mod methods;
 mod object;
-mod pyre;
-mod random;
+pub mod pyre;
+pub mod random;
 pub mod registry;
 mod repr;
 mod tests;
