@@ -10,6 +10,12 @@ pub const BUNDLE_UNPACKED: u64 = 256 << 20;
 pub const BUNDLE_MEMBERS: usize = 4096;
 /// Bytes of a manifest, an index or a signature document.
 pub const MANIFEST: u64 = 4 << 20;
+/// Signatures on one bundle: a key, its successor, and room.
+pub const SIGNATURES: usize = 16;
+/// Bytes of a key in PEM form; an Ed25519 public key takes 113.
+pub const KEY: u64 = 16 << 10;
+/// Keys in a trust directory.
+pub const TRUST_KEYS: usize = 64;
 /// Bytes of a plan.
 pub const PLAN: u64 = 32 << 20;
 /// Bytes of instance metadata. OpenStack allows 128 properties of 255 characters; keys and devices come on top.

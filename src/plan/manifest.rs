@@ -1,36 +1,69 @@
-//! The bundle's manifest: an OCI image manifest (OCI image-spec 1.1), with what we put into it.
+//! The bundle's documents: an OCI image manifest and the index that names it (OCI image-spec 1.1), with what we put
+//! into them.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// `artifactType` of a bundle.
 pub const ARTIFACT_TYPE: &str = "application/vnd.compute-init.bundle.v1";
+/// What every bundle's `artifactType` starts with; the format's number follows.
+pub const ARTIFACT_TYPE_STEM: &str = "application/vnd.compute-init.bundle.v";
 /// Media type of the plan, the manifest's config.
 pub const PLAN_TYPE: &str = "application/vnd.compute-init.plan.v1+json";
 /// Media type of a source file, a layer.
 pub const FILE_TYPE: &str = "application/vnd.compute-init.file.v1";
-/// Annotation on a layer: newline-separated paths in the source tree that have these bytes.
+/// Media type of an OCI manifest.
+pub const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+/// Media type of an OCI index.
+pub const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
+/// Annotation on a layer: the first of its paths, which is the file that registry clients write.
 pub const TITLE: &str = "org.opencontainers.image.title";
+/// Annotation on a layer: newline-separated paths in the source tree that have these bytes, sorted.
+pub const PATHS: &str = "io.compute-init.paths";
+/// Annotation on a layer: newline-separated names of the roles that these paths belong to, sorted. Absent where they
+/// belong to none.
+pub const ROLES: &str = "io.compute-init.roles";
 /// Annotation on the manifest: [`crate::plan::FORMAT`].
 pub const FORMAT_ANNOTATION: &str = "io.compute-init.format";
+/// Annotation on the manifest: the playbook's path in the source tree.
+pub const PLAYBOOK_ANNOTATION: &str = "io.compute-init.playbook";
+/// Annotation on the index's entry: the tag by which `oci-archive:FILE:TAG` finds it.
+pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// The tag of every bundle.
+pub const REF_NAME_VALUE: &str = "bundle";
+/// Start of an annotation on the index's entry; the key's id follows, and the value is the digest of the blob that
+/// is the raw signature.
+pub const SIGNATURE_STEM: &str = "io.compute-init.signature.";
 
 /// An OCI image manifest.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Manifest {
     /// Always 2.
     pub schema_version: u32,
-    /// `application/vnd.oci.image.manifest.v1+json`.
+    /// [`MANIFEST_TYPE`].
     pub media_type: String,
     /// [`ARTIFACT_TYPE`].
     pub artifact_type: String,
     /// The plan.
     pub config: Descriptor,
-    /// The files, sorted by digest.
+    /// The files, sorted by their first path.
     pub layers: Vec<Descriptor>,
-    /// [`FORMAT_ANNOTATION`] and the like.
+    /// [`FORMAT_ANNOTATION`] and [`PLAYBOOK_ANNOTATION`].
     #[serde(default)]
     pub annotations: BTreeMap<String, String>,
+}
+
+/// An OCI image index, as `index.json` holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Index {
+    /// Always 2.
+    pub schema_version: u32,
+    /// [`INDEX_TYPE`].
+    pub media_type: String,
+    /// One entry, the bundle's manifest.
+    pub manifests: Vec<Descriptor>,
 }
 
 /// An OCI content descriptor.

@@ -1,0 +1,118 @@
+//! Ed25519 keys in the files that `openssl genpkey -algorithm ed25519` and `openssl pkey -pubout` write.
+
+use super::digest::Digest;
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, KeypairBytes};
+use ed25519_dalek::{Signature, Signer as _, VerifyingKey};
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+
+/// The SHA-256 digest of a public key in SPKI DER form: `openssl pkey -pubin -in KEY.pem -outform DER | sha256sum`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(Digest);
+
+impl KeyId {
+    /// Reads 64 hex digits.
+    pub fn from_hex(hex: &str) -> Option<KeyId> {
+        Digest::from_hex(hex).map(KeyId)
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.0.hex())
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Why a key cannot be used. Never holds the key.
+#[derive(Debug)]
+pub struct KeyError(pub String);
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for KeyError {}
+
+/// A key that signs bundles.
+pub struct SigningKey(ed25519_dalek::SigningKey);
+
+impl SigningKey {
+    /// A new key from the kernel's random numbers.
+    pub fn generate() -> io::Result<SigningKey> {
+        let mut seed = [0; 32];
+        File::open("/dev/urandom")?.read_exact(&mut seed)?;
+        Ok(SigningKey(ed25519_dalek::SigningKey::from_bytes(&seed)))
+    }
+
+    /// Reads PKCS#8 PEM.
+    pub fn from_pem(pem: &str) -> Result<SigningKey, KeyError> {
+        if pem.contains("ENCRYPTED PRIVATE KEY") {
+            return Err(KeyError("it is encrypted; decrypt it first (openssl pkey -in KEY -out PLAIN)".to_owned()));
+        }
+        if pem.contains("PUBLIC KEY") {
+            return Err(KeyError("it is a public key; the private one signs".to_owned()));
+        }
+        ed25519_dalek::SigningKey::from_pkcs8_pem(pem)
+            .map(SigningKey)
+            .map_err(|_| KeyError("not an Ed25519 private key in PKCS#8 PEM form".to_owned()))
+    }
+
+    /// PKCS#8 PEM, in the older of its two versions: openssl before 3.2 does not read the newer.
+    pub fn to_pem(&self) -> String {
+        let bytes = KeypairBytes { secret_key: self.0.to_bytes(), public_key: None };
+        bytes.to_pkcs8_pem(LineEnding::LF).expect("an Ed25519 key has a PKCS#8 form").to_string()
+    }
+
+    /// The public key that belongs to it.
+    pub fn public(&self) -> PublicKey {
+        PublicKey(self.0.verifying_key())
+    }
+
+    pub(super) fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.0.sign(message).to_bytes()
+    }
+}
+
+/// A key that bundles are verified with.
+#[derive(Clone)]
+pub struct PublicKey(VerifyingKey);
+
+impl PublicKey {
+    /// Reads SPKI PEM.
+    pub fn from_pem(pem: &str) -> Result<PublicKey, KeyError> {
+        if pem.contains("PRIVATE KEY") {
+            return Err(KeyError("it is a private key, which must never be on a node".to_owned()));
+        }
+        let key = VerifyingKey::from_public_key_pem(pem.trim_end())
+            .map_err(|_| KeyError("not an Ed25519 public key in SPKI PEM form".to_owned()))?;
+        if key.is_weak() {
+            return Err(KeyError("it is a weak key that verifies anything".to_owned()));
+        }
+        Ok(PublicKey(key))
+    }
+
+    /// SPKI PEM.
+    pub fn to_pem(&self) -> String {
+        self.0.to_public_key_pem(LineEnding::LF).expect("an Ed25519 key has an SPKI form")
+    }
+
+    /// Its name in signatures.
+    pub fn id(&self) -> KeyId {
+        let der = self.0.to_public_key_der().expect("an Ed25519 key has an SPKI form");
+        KeyId(Digest::of(der.as_bytes()))
+    }
+
+    pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        Signature::from_slice(signature).is_ok_and(|s| self.0.verify_strict(message, &s).is_ok())
+    }
+}
