@@ -1,0 +1,363 @@
+//! `/etc/compute-init/config.yaml`: what a site may set, with defaults, and every mistake in it at once.
+
+use crate::plan::Data;
+use crate::yaml::{self, Content, Flavour, Node};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `metadata.sources`, in the order in which they are asked.
+    pub metadata: Vec<MetadataSource>,
+    /// `export`.
+    pub export: Export,
+    /// `resume`.
+    pub resume: Policy,
+    /// `deadlines`.
+    pub deadlines: Deadlines,
+    /// `state_dir`: bundles and staged generations.
+    pub state_dir: PathBuf,
+    /// `run_dir`: lock and status.
+    pub run_dir: PathBuf,
+    /// `sentinel`: what other tools wait for; `None` writes none.
+    pub sentinel: Option<PathBuf>,
+}
+
+/// Where metadata may come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MetadataSource {
+    /// The block device labelled `config-2`.
+    ConfigDrive,
+    /// An `http://` URL.
+    Url(String),
+    /// A file.
+    File(PathBuf),
+}
+
+/// Where the control export is, and who reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// `source`: `nfs://HOST/PATH` or a directory; by default `path` on metadata's `control_address`.
+    pub source: Option<String>,
+    /// `path`: what the control node exports.
+    pub path: String,
+    /// `uid` that may read it.
+    pub uid: u32,
+    /// `gid` that may read it.
+    pub gid: u32,
+    /// `stale`: whether a staged generation may stand in for an export that is away.
+    pub stale: Stale,
+}
+
+/// Whether, and for how long, a staged generation may be used while the control node is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stale {
+    /// Never: wait for the control node.
+    Never,
+    /// When it was last seen no longer ago than this.
+    MaxAge(Duration),
+}
+
+/// Who decides whether a node that is down comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// We do, where Slurm or we took it down.
+    Owned,
+    /// Slurm alone (`ReturnToService`).
+    Slurm,
+    /// We do, whoever took it down.
+    Always,
+}
+
+/// Time for each stage that waits for somebody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadlines {
+    /// Metadata.
+    pub metadata: Duration,
+    /// Mounting the export, retries included.
+    pub mount: Duration,
+    /// Reading the export.
+    pub stage: Duration,
+    /// All tasks.
+    pub apply: Duration,
+    /// Waiting for slurmctld to know the node.
+    pub resume: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            metadata: vec![
+                MetadataSource::ConfigDrive,
+                MetadataSource::Url("http://169.254.169.254/openstack/latest/meta_data.json".to_owned()),
+            ],
+            export: Export {
+                source: None,
+                path: "/exports/cluster".to_owned(),
+                uid: 301,
+                gid: 301,
+                stale: Stale::Never,
+            },
+            resume: Policy::Owned,
+            deadlines: Deadlines {
+                metadata: Duration::from_secs(120),
+                mount: Duration::from_secs(120),
+                stage: Duration::from_secs(60),
+                apply: Duration::from_secs(3600),
+                resume: Duration::from_secs(180),
+            },
+            state_dir: "/var/lib/compute-init".into(),
+            run_dir: "/run/compute-init".into(),
+            sentinel: Some("/var/lib/ansible-init.done".into()),
+        }
+    }
+}
+
+/// Reads a configuration; `file` is its name for messages. Every mistake is one line `file:line: what`.
+pub fn parse(file: &str, text: &[u8]) -> Result<Config, Vec<String>> {
+    let document = yaml::document(text, Flavour::Safe).map_err(|e| vec![format!("{file}: {e}")])?;
+    let mut reader = Reader { file, mistakes: Vec::new() };
+    for twice in &document.duplicates {
+        reader.mistakes.push(format!("{file}:{}: {} is set twice", twice.second.line, twice.key));
+    }
+    let mut config = Config::default();
+    if !document.root.is_null() {
+        reader.top(&document.root, &mut config);
+    }
+    if reader.mistakes.is_empty() { Ok(config) } else { Err(reader.mistakes) }
+}
+
+struct Reader<'a> {
+    file: &'a str,
+    mistakes: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn top(&mut self, node: &Node, config: &mut Config) {
+        let known = ["metadata", "export", "resume", "deadlines", "state_dir", "run_dir", "sentinel"];
+        for (key, value) in self.section(node, "", &known) {
+            match key {
+                "metadata" => {
+                    for (_, sources) in self.section(value, "metadata.", &["sources"]) {
+                        set(&mut config.metadata, self.sources(sources));
+                    }
+                }
+                "export" => self.export(value, &mut config.export),
+                "resume" => set(&mut config.resume, self.policy(value)),
+                "deadlines" => self.deadlines(value, &mut config.deadlines),
+                "state_dir" => set(&mut config.state_dir, self.path(value)),
+                "run_dir" => set(&mut config.run_dir, self.path(value)),
+                _ if value.is_null() => config.sentinel = None,
+                _ => set(&mut config.sentinel, self.path(value).map(Some)),
+            }
+        }
+    }
+
+    fn export(&mut self, node: &Node, export: &mut Export) {
+        for (key, value) in self.section(node, "export.", &["source", "path", "uid", "gid", "stale"]) {
+            match key {
+                "source" => set(&mut export.source, self.text(value).map(Some)),
+                "path" => set(&mut export.path, self.path(value).map(|p| p.display().to_string())),
+                "uid" => set(&mut export.uid, self.id(value)),
+                "gid" => set(&mut export.gid, self.id(value)),
+                _ if value.as_str() == Some("never") => export.stale = Stale::Never,
+                _ => set(&mut export.stale, self.duration(value).map(Stale::MaxAge)),
+            }
+        }
+    }
+
+    fn deadlines(&mut self, node: &Node, deadlines: &mut Deadlines) {
+        for (key, value) in self.section(node, "deadlines.", &["metadata", "mount", "stage", "apply", "resume"]) {
+            let place = match key {
+                "metadata" => &mut deadlines.metadata,
+                "mount" => &mut deadlines.mount,
+                "stage" => &mut deadlines.stage,
+                "apply" => &mut deadlines.apply,
+                _ => &mut deadlines.resume,
+            };
+            set(place, self.duration(value));
+        }
+    }
+
+    /// The members of a dictionary that are known; the others are mistakes.
+    fn section<'n>(&mut self, node: &'n Node, prefix: &str, known: &[&'static str]) -> Vec<(&'static str, &'n Node)> {
+        let Content::Map(pairs) = &node.content else {
+            self.mistake(node, "a dictionary of settings is wanted here");
+            return Vec::new();
+        };
+        let mut members = Vec::new();
+        for (key, value) in pairs {
+            let name = key.as_str().unwrap_or("");
+            if let Some(known) = known.iter().find(|k| **k == name) {
+                members.push((*known, value));
+                continue;
+            }
+            let near = known.iter().min_by_key(|k| distance(k, name)).filter(|k| distance(k, name) <= 3);
+            let hint = match near {
+                Some(near) => format!("did you mean {prefix}{near}?"),
+                None => format!("known are {}", known.join(", ")),
+            };
+            self.mistake(key, &format!("unknown setting {prefix}{name}; {hint}"));
+        }
+        members
+    }
+
+    fn sources(&mut self, node: &Node) -> Option<Vec<MetadataSource>> {
+        let Content::List(items) = &node.content else {
+            return self.mistake(node, "a list of config-drive, http:// URLs and files is wanted here");
+        };
+        let mut sources = Vec::new();
+        for item in items {
+            match self.text(item)?.as_str() {
+                "config-drive" => sources.push(MetadataSource::ConfigDrive),
+                url if url.starts_with("http://") => sources.push(MetadataSource::Url(url.to_owned())),
+                file if file.starts_with('/') => sources.push(MetadataSource::File(file.into())),
+                _ => return self.mistake(item, "neither config-drive, nor an http:// URL, nor an absolute path"),
+            }
+        }
+        if sources.is_empty() { self.mistake(node, "no source is left") } else { Some(sources) }
+    }
+
+    fn policy(&mut self, node: &Node) -> Option<Policy> {
+        match node.as_str() {
+            Some("owned") => Some(Policy::Owned),
+            Some("slurm") => Some(Policy::Slurm),
+            Some("always") => Some(Policy::Always),
+            _ => self.mistake(node, "resume is owned, slurm or always"),
+        }
+    }
+
+    fn text(&mut self, node: &Node) -> Option<String> {
+        match node.as_str() {
+            Some(text) if !text.is_empty() => Some(text.to_owned()),
+            _ => self.mistake(node, "text is wanted here"),
+        }
+    }
+
+    fn path(&mut self, node: &Node) -> Option<PathBuf> {
+        match node.as_str() {
+            Some(text) if text.starts_with('/') && !text.split('/').any(|part| part == "..") => Some(text.into()),
+            _ => self.mistake(node, "an absolute path without .. is wanted here"),
+        }
+    }
+
+    fn id(&mut self, node: &Node) -> Option<u32> {
+        match node.content {
+            Content::Scalar(Data::Int(id)) if (0..=0xffff_fffe).contains(&id) => u32::try_from(id).ok(),
+            _ => self.mistake(node, "a numeric id is wanted here"),
+        }
+    }
+
+    fn duration(&mut self, node: &Node) -> Option<Duration> {
+        let seconds = match &node.content {
+            Content::Scalar(Data::Int(n)) => u64::try_from(*n).ok(),
+            Content::Scalar(data) => data.as_str().and_then(seconds),
+            _ => None,
+        };
+        match seconds {
+            // A deadline of nothing would fail every boot; one of more than 30 days is a mistake.
+            Some(n) if (1..=30 * 86_400).contains(&n) => Some(Duration::from_secs(n)),
+            _ => self.mistake(node, "a time from 1s to 30d is wanted here: seconds, or 90s, 10m, 12h, 7d"),
+        }
+    }
+
+    fn mistake<T>(&mut self, node: &Node, what: &str) -> Option<T> {
+        self.mistakes.push(format!("{}:{}: {what}", self.file, node.start.line));
+        None
+    }
+}
+
+fn set<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}
+
+fn seconds(text: &str) -> Option<u64> {
+    let unit = text.len().checked_sub(1).filter(|at| text.is_char_boundary(*at))?;
+    let (number, unit) = text.split_at(unit);
+    let factor = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+/// Edits between two names (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let replaced = corner + usize::from(x != y);
+            corner = row[j + 1];
+            row[j + 1] = replaced.min(corner + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Config, MetadataSource, Policy, Stale, parse};
+    use std::time::Duration;
+
+    #[test]
+    fn nothing_set_is_the_default() {
+        assert_eq!(parse("c", b"").unwrap(), Config::default());
+        assert_eq!(parse("c", b"# only a comment\n").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn every_setting_is_read() {
+        let text = b"
+metadata: {sources: [/etc/meta.json, config-drive, 'http://10.0.0.1/m']}
+export: {source: 'nfs://10.0.0.1/x', path: /x, uid: 0, gid: 5, stale: 12h}
+resume: always
+deadlines: {metadata: 5, mount: 10m, stage: 7s, apply: 1h, resume: 1d}
+state_dir: /s
+run_dir: /r
+sentinel:
+";
+        let config = parse("c", text).unwrap();
+        assert_eq!(config.metadata.len(), 3);
+        assert_eq!(config.metadata[0], MetadataSource::File("/etc/meta.json".into()));
+        assert_eq!((config.export.uid, config.export.gid), (0, 5));
+        assert_eq!(config.export.stale, Stale::MaxAge(Duration::from_secs(12 * 3600)));
+        assert_eq!(config.resume, Policy::Always);
+        assert_eq!(config.deadlines.mount, Duration::from_secs(600));
+        assert_eq!(config.sentinel, None);
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once_with_their_lines() {
+        let text = b"resume: allways\ndeadline: {mount: 5}\nexport:\n  uid: root\n  stael: 5m\ndeadlines: {mount: 0, stage: 5y}\nstate_dir: ../x\nmetadata: {sources: [ftp://x]}\n";
+        let mistakes = parse("config.yaml", text).unwrap_err();
+        let wanted = [
+            "config.yaml:1: resume is owned",
+            "config.yaml:2: unknown setting deadline; did you mean deadlines?",
+            "config.yaml:4: a numeric id",
+            "config.yaml:5: unknown setting export.stael; did you mean export.stale?",
+            "config.yaml:6: a time from",
+            "config.yaml:6: a time from",
+            "config.yaml:7: an absolute path",
+            "config.yaml:8: neither config-drive",
+        ];
+        assert_eq!(mistakes.len(), wanted.len(), "{mistakes:#?}");
+        for (mistake, wanted) in mistakes.iter().zip(wanted) {
+            assert!(mistake.starts_with(wanted), "{mistake} / {wanted}");
+        }
+    }
+
+    #[test]
+    fn text_that_is_no_dictionary_is_refused() {
+        assert!(parse("c", b"- a\n").is_err());
+        assert!(parse("c", b"a: [\n").is_err());
+        assert!(parse("c", b"resume: owned\nresume: always\n").unwrap_err()[0].contains("twice"));
+    }
+}
