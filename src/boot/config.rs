@@ -117,23 +117,26 @@ impl Default for Config {
 /// Reads a configuration; `file` is its name for messages. Every mistake is one line `file:line: what`.
 pub fn parse(file: &str, text: &[u8]) -> Result<Config, Vec<String>> {
     let document = yaml::document(text, Flavour::Safe).map_err(|e| vec![format!("{file}: {e}")])?;
-    let mut reader = Reader { file, mistakes: Vec::new() };
+    let mut reader = Reader { mistakes: Vec::new() };
     for twice in &document.duplicates {
-        reader.mistakes.push(format!("{file}:{}: {} is set twice", twice.second.line, twice.key));
+        reader.mistakes.push((twice.second.line, format!("{} is set twice", twice.key)));
     }
     let mut config = Config::default();
     if !document.root.is_null() {
         reader.top(&document.root, &mut config);
     }
-    if reader.mistakes.is_empty() { Ok(config) } else { Err(reader.mistakes) }
+    if reader.mistakes.is_empty() {
+        return Ok(config);
+    }
+    reader.mistakes.sort_by_key(|(line, _)| *line);
+    Err(reader.mistakes.into_iter().map(|(line, what)| format!("{file}:{line}: {what}")).collect())
 }
 
-struct Reader<'a> {
-    file: &'a str,
-    mistakes: Vec<String>,
+struct Reader {
+    mistakes: Vec<(u32, String)>,
 }
 
-impl Reader<'_> {
+impl Reader {
     fn top(&mut self, node: &Node, config: &mut Config) {
         let known = ["metadata", "export", "resume", "deadlines", "state_dir", "run_dir", "sentinel"];
         for (key, value) in self.section(node, "", &known) {
@@ -183,7 +186,7 @@ impl Reader<'_> {
     /// The members of a dictionary that are known; the others are mistakes.
     fn section<'n>(&mut self, node: &'n Node, prefix: &str, known: &[&'static str]) -> Vec<(&'static str, &'n Node)> {
         let Content::Map(pairs) = &node.content else {
-            self.mistake(node, "a dictionary of settings is wanted here");
+            self.mistake::<()>(node, "a dictionary of settings is wanted here");
             return Vec::new();
         };
         let mut members = Vec::new();
@@ -198,7 +201,7 @@ impl Reader<'_> {
                 Some(near) => format!("did you mean {prefix}{near}?"),
                 None => format!("known are {}", known.join(", ")),
             };
-            self.mistake(key, &format!("unknown setting {prefix}{name}; {hint}"));
+            self.mistake::<()>(key, &format!("unknown setting {prefix}{name}; {hint}"));
         }
         members
     }
@@ -263,7 +266,7 @@ impl Reader<'_> {
     }
 
     fn mistake<T>(&mut self, node: &Node, what: &str) -> Option<T> {
-        self.mistakes.push(format!("{}:{}: {what}", self.file, node.start.line));
+        self.mistakes.push((node.start.line, what.to_owned()));
         None
     }
 }

@@ -25,7 +25,6 @@ Usage: compute-init-boot [OPTIONS]
   --bundle DIR|FILE  bundle [/var/lib/compute-init/bundles/current]
   --host NAME        short host name of this node [the kernel's]
   --no-resume        leave the node's state in Slurm alone
-  --sandbox FILE     run no command that changes something; write to FILE what would have run
   --json             print the final status as JSON
   -v, --verbose      say more (may be repeated)
   -h, --help         this text
@@ -59,8 +58,6 @@ pub struct Options {
     pub host: Option<String>,
     /// `--no-resume`.
     pub no_resume: bool,
-    /// `--sandbox`.
-    pub sandbox: Option<PathBuf>,
     /// `--json`.
     pub json: bool,
     /// `-v`, counted.
@@ -97,7 +94,6 @@ fn read(parser: &mut Parser) -> Result<Request, lexopt::Error> {
             Arg::Long("bundle") => options.bundle = Some(parser.value()?.into()),
             Arg::Long("host") => options.host = Some(parser.value()?.string()?),
             Arg::Long("no-resume") => options.no_resume = true,
-            Arg::Long("sandbox") => options.sandbox = Some(parser.value()?.into()),
             Arg::Long("json") => options.json = true,
             Arg::Short('v') | Arg::Long("verbose") => options.verbose = options.verbose.saturating_add(1),
             Arg::Short('h') | Arg::Long("help") => return Ok(Request::Help),

@@ -7,4 +7,5 @@ pub mod directory;
 pub mod http;
 pub mod lock;
 pub mod mount;
+pub mod remote;
 pub mod resolve;
