@@ -5,9 +5,11 @@
 //! documentation (`ansible-doc MODULE`). No I/O and no behaviour of modules here.
 
 mod check;
+mod convert;
 mod tables;
 
-pub use check::{Args, Problem, check};
+pub use check::{Args, Problem, check, check_literals};
+pub use convert::{boolean, python_str};
 
 /// A module's documented interface.
 #[derive(Debug)]
@@ -133,3 +135,6 @@ pub fn find(name: &str) -> Option<&'static ModuleSpec> {
 pub fn all() -> impl Iterator<Item = &'static ModuleSpec> {
     tables::ALL.iter().copied()
 }
+
+#[cfg(test)]
+mod tests;

@@ -253,7 +253,7 @@ fn binary(text: &str) -> Result<Vec<u8>, String> {
             return Err("failed to decode base64 data: Incorrect padding".to_owned());
         }
         kept.truncate(at);
-    } else if kept.len() % 4 != 0 {
+    } else if !kept.len().is_multiple_of(4) {
         return Err("failed to decode base64 data: Incorrect padding".to_owned());
     }
     let lenient = engine::GeneralPurposeConfig::new()
