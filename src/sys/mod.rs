@@ -4,8 +4,12 @@
 pub mod child;
 pub mod command;
 pub mod directory;
+pub mod file;
 pub mod http;
 pub mod lock;
+pub mod mode;
 pub mod mount;
 pub mod remote;
 pub mod resolve;
+pub mod selinux;
+pub mod users;
