@@ -1,1 +1,103 @@
-//! apply
+//! Applies a plan to this host: plays, blocks, loops, conditions, handlers, results, as ansible-playbook does with
+//! one host and a local connection.
+//!
+//! Flow: [`run`] walks the plays (`play`), which walk roles, blocks and includes (`walk`, `include`); each task is
+//! evaluated in its scope (`scope`, `inherit`) by `task`, which calls a module and shapes its result (`result`);
+//! what happened goes to a [`Listener`] and into the [`Report`].
+
+mod files;
+mod frame;
+mod handlers;
+mod host;
+mod include;
+mod inherit;
+mod item;
+mod play;
+mod report;
+mod result;
+mod role;
+mod scope;
+mod tags;
+mod task;
+mod walk;
+
+pub use files::Blobs;
+pub use host::Inventory;
+pub use report::{Event, Failed, Listener, Outcome, Quiet, Report, TaskStart};
+
+use crate::modules::facts::Facts;
+use crate::plan::{Map, Plan};
+use crate::sys::command::Runner;
+use std::cell::{Cell, RefCell};
+
+/// How to run a plan.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Check mode: change nothing.
+    pub check: bool,
+    /// Show differences.
+    pub diff: bool,
+    /// `--tags`; empty is `all`.
+    pub tags: Vec<String>,
+    /// `--skip-tags`.
+    pub skip_tags: Vec<String>,
+    /// `--start-at-task`.
+    pub start_at: Option<String>,
+    /// `--force-handlers`.
+    pub force_handlers: bool,
+    /// Extra variables (precedence 22).
+    pub extra: Map,
+    /// How often `-v` was given.
+    pub verbosity: u8,
+    /// Where the source tree lies, as `playbook_dir` and `role_path` show it; [`crate::plan::SOURCE_ROOT`] when it is
+    /// only in the bundle.
+    pub source_root: Option<String>,
+}
+
+/// What a run works with.
+pub struct World<'a> {
+    /// What is to be done.
+    pub plan: &'a Plan,
+    /// The files of the bundle.
+    pub blobs: &'a dyn Blobs,
+    /// Runs commands.
+    pub runner: &'a dyn Runner,
+    /// This node's facts.
+    pub facts: std::rc::Rc<Facts>,
+    /// This host, its variables and the others'.
+    pub inventory: &'a Inventory,
+    /// How to run.
+    pub options: &'a Options,
+}
+
+/// A run in progress: the world, what this host knows by now, and the counts.
+pub(crate) struct Run<'a> {
+    world: &'a World<'a>,
+    host: RefCell<host::State>,
+    listener: RefCell<&'a mut dyn Listener>,
+    report: RefCell<Report>,
+    /// Tasks run so far, against `limits::TASKS`.
+    count: Cell<usize>,
+    /// A handler is running: tags do not select handlers.
+    in_handler: Cell<bool>,
+    /// `--start-at-task` has not been reached yet.
+    waiting: Cell<bool>,
+}
+
+/// Runs every play of the plan and reports what happened. Never fails as a call: a failed task ends the run and is in
+/// the report.
+pub fn run<'a>(world: &'a World<'a>, listener: &'a mut dyn Listener) -> Report {
+    let run = Run {
+        world,
+        host: RefCell::new(host::State::new(world)),
+        listener: RefCell::new(listener),
+        report: RefCell::new(Report::default()),
+        count: Cell::new(0),
+        in_handler: Cell::new(false),
+        waiting: Cell::new(world.options.start_at.is_some()),
+    };
+    run.plays();
+    let mut report = run.report.take();
+    report.registered = run.host.into_inner().into_registered();
+    report
+}
