@@ -71,7 +71,7 @@ impl<'p> Frame<'p> {
     }
 
     /// Frames whose keywords a task here inherits, from the inside out.
-    pub fn inherited<'s>(self: &'s Rc<Self>) -> impl Iterator<Item = &'s Keywords> {
+    pub fn inherited(self: &Rc<Self>) -> impl Iterator<Item = &Keywords> {
         self.chain().filter(|f| !matches!(f.kind, Kind::Include)).map(|f| f.keywords.as_ref())
     }
 }

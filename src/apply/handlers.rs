@@ -8,7 +8,6 @@ use super::role::{Instance, stem};
 use super::scope::Scope;
 use super::walk::Flow;
 use crate::plan::{Data, Node, Task};
-use crate::vars::Templar;
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -111,7 +110,7 @@ impl<'p> Run<'p> {
         }
         let scope = Scope::new(self, play, &handler.frame, Some(handler.task));
         let files = TaskFiles::new(self, &handler.frame);
-        let value = Templar::new(&scope, &files).value(&Data::Str(name.clone())).ok()?;
+        let value = self.templar(&scope, &files).value(&Data::Str(name.clone())).ok()?;
         value.as_str().map(str::to_owned)
     }
 
@@ -120,7 +119,7 @@ impl<'p> Run<'p> {
         for listen in &handler.task.listen {
             let scope = Scope::new(self, play, &handler.frame, Some(handler.task));
             let files = TaskFiles::new(self, &handler.frame);
-            match Templar::new(&scope, &files).value(listen) {
+            match self.templar(&scope, &files).value(listen) {
                 Ok(Data::List(list)) => topics.extend(list.iter().filter_map(|t| t.as_str().map(str::to_owned))),
                 Ok(one) => topics.extend(one.as_str().map(str::to_owned)),
                 Err(_) => {}

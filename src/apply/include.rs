@@ -2,11 +2,11 @@
 
 use super::Run;
 use super::frame::{Frame, Kind};
-use super::item::Evaluated;
 use super::play::Current;
 use super::role::{Instance, Use, parent_dir};
 use super::walk::Flow;
 use crate::plan::{Data, From, IncludeFrom, Keywords, Map, Node, Task, limits};
+use crate::vars::Templar;
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -30,12 +30,12 @@ impl<'p> Run<'p> {
     /// Templates an include's names.
     pub(super) fn wanted_role(
         &self,
-        evaluated: &Evaluated<'_, '_, 'p>,
+        templar: &Templar<'_>,
         name: &Data,
         from: &IncludeFrom,
     ) -> Result<(String, From), String> {
         let text = |data: &Data| -> Result<String, String> {
-            let value = evaluated.templar.value(data).map_err(|e| e.to_string())?;
+            let value = templar.value(data).map_err(|e| e.to_string())?;
             value.as_str().map(str::to_owned).ok_or_else(|| format!("a name was expected, not {}", value.type_name()))
         };
         let optional = |data: &Option<Data>| data.as_ref().map(&text).transpose();
@@ -62,14 +62,14 @@ impl<'p> Run<'p> {
                 }
                 Err(format!("could not find the tasks file {name}; tried {}", tried.join(", ")))
             }
-            Wanted::Role { name, from, public, allow_duplicates: _ } => {
+            Wanted::Role { name, from, public, allow_duplicates } => {
                 let key = self.role_key(frame, &name)?;
                 let used = Use {
                     key,
                     keywords: Cow::Owned(Keywords::default()),
                     params: Cow::Owned(Map::new()),
                     from,
-                    repeat: true,
+                    repeat: allow_duplicates,
                 };
                 let parents = match &frame.role {
                     None => Vec::new(),

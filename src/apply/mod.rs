@@ -12,6 +12,7 @@ mod host;
 mod include;
 mod inherit;
 mod item;
+mod looping;
 mod play;
 mod report;
 mod result;
@@ -25,10 +26,32 @@ pub use files::Blobs;
 pub use host::Inventory;
 pub use report::{Event, Failed, Listener, Outcome, Quiet, Report, TaskStart};
 
-use crate::modules::facts::Facts;
 use crate::plan::{Map, Plan};
 use crate::sys::command::Runner;
+use crate::vars::{Files, Templar, Variables};
 use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+/// This node's facts: each computed when it is first asked for.
+pub trait FactSource {
+    /// The fact by its name without `ansible_`.
+    fn get(&self, name: &str) -> Option<crate::plan::Data>;
+    /// The names of all facts.
+    fn names(&self) -> Vec<String>;
+}
+
+/// A node that tells nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct NoFacts;
+
+impl FactSource for NoFacts {
+    fn get(&self, _: &str) -> Option<crate::plan::Data> {
+        None
+    }
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
 
 /// How to run a plan.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +70,8 @@ pub struct Options {
     pub force_handlers: bool,
     /// Extra variables (precedence 22).
     pub extra: Map,
+    /// When the run must have ended; tasks that start later fail.
+    pub deadline: Option<std::time::Instant>,
     /// How often `-v` was given.
     pub verbosity: u8,
     /// Where the source tree lies, as `playbook_dir` and `role_path` show it; [`crate::plan::SOURCE_ROOT`] when it is
@@ -63,7 +88,7 @@ pub struct World<'a> {
     /// Runs commands.
     pub runner: &'a dyn Runner,
     /// This node's facts.
-    pub facts: std::rc::Rc<Facts>,
+    pub facts: Rc<dyn FactSource>,
     /// This host, its variables and the others'.
     pub inventory: &'a Inventory,
     /// How to run.
@@ -100,4 +125,11 @@ pub fn run<'a>(world: &'a World<'a>, listener: &'a mut dyn Listener) -> Report {
     let mut report = run.report.take();
     report.registered = run.host.into_inner().into_registered();
     report
+}
+
+impl<'a> Run<'a> {
+    /// A templar for a scope.
+    fn templar<'t>(&'t self, scope: &'t dyn Variables, files: &'t dyn Files) -> Templar<'t> {
+        Templar::new(scope, files)
+    }
 }

@@ -7,7 +7,7 @@ use super::role::{Instance, Use, parent_dir};
 use super::scope::Scope;
 use super::walk::Flow;
 use crate::plan::{Block, Data, Key, Map, Play};
-use crate::vars::{Files, Templar};
+use crate::vars::Files;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -121,7 +121,7 @@ impl<'p> Run<'p> {
             let found = {
                 let scope = Scope::new(self, play, &play.frame, None);
                 let files = super::files::TaskFiles::new(self, &play.frame);
-                let templar = Templar::new(&scope, &files);
+                let templar = self.templar(&scope, &files);
                 let mut found = None;
                 let mut tried = Vec::new();
                 let mut undefined = false;
@@ -135,7 +135,8 @@ impl<'p> Run<'p> {
                     };
                     match files.find("vars", name) {
                         Ok(path) => {
-                            found = Some((path.clone(), files.read(&path).map_err(|e| format!("reading {path}: {e}"))?));
+                            found =
+                                Some((path.clone(), files.read(&path).map_err(|e| format!("reading {path}: {e}"))?));
                             break;
                         }
                         Err(paths) => tried.extend(paths),
@@ -201,7 +202,7 @@ impl<'p> Run<'p> {
             Some(value) => {
                 let scope = Scope::new(self, play, &play.frame, None);
                 let files = super::files::TaskFiles::new(self, &play.frame);
-                let value = Templar::new(&scope, &files).value(value).unwrap_or(Data::Bool(true));
+                let value = self.templar(&scope, &files).value(value).unwrap_or(Data::Bool(true));
                 super::result::boolean(&value)
             }
         };

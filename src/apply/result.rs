@@ -38,7 +38,8 @@ impl Done {
                 if outcome.skipped {
                     done.put("skipped", Data::Bool(true));
                 }
-                let failed = outcome.failed || done.get("rc").is_some_and(|rc| !matches!(rc, Data::Int(0) | Data::Null));
+                let failed =
+                    outcome.failed || done.get("rc").is_some_and(|rc| !matches!(rc, Data::Int(0) | Data::Null));
                 if outcome.failed || !done.has("failed") {
                     done.put("failed", Data::Bool(failed));
                 }
@@ -194,9 +195,9 @@ pub(super) fn boolean(value: &Data) -> bool {
         Data::Bool(b) => *b,
         Data::Int(i) => *i == 1,
         Data::Float(f) => *f == 1.0,
-        other => other.as_str().is_some_and(|s| {
-            matches!(s.to_lowercase().trim(), "y" | "yes" | "on" | "1" | "true" | "t" | "1.0")
-        }),
+        other => other
+            .as_str()
+            .is_some_and(|s| matches!(s.to_lowercase().trim(), "y" | "yes" | "on" | "1" | "true" | "t" | "1.0")),
     }
 }
 

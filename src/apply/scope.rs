@@ -3,12 +3,11 @@
 //! Levels are those of ansible-core's documentation ("Understanding variable precedence") as vars/manager.py
 //! applies them, highest first. Nothing is copied until it is asked for.
 
-use super::Run;
 use super::frame::{Frame, Kind};
 use super::host::{VarMap, groups_of};
 use super::play::Current;
 use super::role::Instance;
-use crate::modules::facts::Facts;
+use super::{FactSource, NoFacts, Run};
 use crate::plan::{Data, Key, Map, Task};
 use crate::vars::{Var, Variables};
 use std::cell::RefCell;
@@ -234,16 +233,19 @@ pub(super) const MAGIC: &[&str] = &[
     "role_uuid",
 ];
 
+/// Finds another host's variables.
+type Lookup = Rc<dyn Fn(&str) -> Option<Rc<dyn Variables>>>;
+
 /// The variables that `hostvars[host]` shows: no play, no task.
 struct HostView {
     layers: Vec<Rc<VarMap>>,
     /// Set for this host only: its facts can be asked.
-    facts: Option<Rc<Facts>>,
+    facts: Option<Rc<dyn FactSource>>,
     host: String,
     groups: Rc<Map>,
     hosts: Vec<String>,
     /// The other hosts, for lazy values that name further ones.
-    others: Rc<dyn Fn(&str) -> Option<Rc<dyn Variables>>>,
+    others: Lookup,
 }
 
 impl Variables for HostView {
@@ -287,7 +289,7 @@ impl Variables for HostView {
 
 /// `ansible_facts`: what modules returned over what the node itself can tell.
 struct FactView {
-    facts: Rc<Facts>,
+    facts: Rc<dyn FactSource>,
     returned: VarMap,
 }
 
@@ -339,7 +341,7 @@ impl<'p> Run<'p> {
         let host = self.host.borrow();
         let bare = |name: &str| name.strip_prefix("ansible_").unwrap_or(name).to_owned();
         let returned = host.facts.iter().map(|(k, v)| (bare(k), v.clone())).collect();
-        let facts = if host.gathered { Rc::clone(&self.world.facts) } else { Rc::new(Facts::none()) };
+        let facts = if host.gathered { Rc::clone(&self.world.facts) } else { Rc::new(NoFacts) };
         Some(Rc::new(FactView { facts, returned }))
     }
 
@@ -440,7 +442,7 @@ impl<'p> Run<'p> {
 }
 
 /// Host, layers of variables, facts: what a view is made of.
-type Views = Vec<(String, Vec<Rc<VarMap>>, Option<Rc<Facts>>)>;
+type Views = Vec<(String, Vec<Rc<VarMap>>, Option<Rc<dyn FactSource>>)>;
 
 fn view(views: Rc<Views>, groups: Rc<Map>, host: &str) -> Option<Rc<dyn Variables>> {
     let (name, layers, facts) = views.iter().find(|(name, ..)| name == host)?;

@@ -22,10 +22,7 @@ pub(super) fn selected(options: &Options, tags: &[Data]) -> bool {
     let only = &options.tags;
     let all = only.is_empty() || has(only, "all");
     let never = has(&own, "never");
-    let run = has(&own, "always")
-        || (all && !never)
-        || meet(only)
-        || (has(only, "tagged") && tagged && !never);
+    let run = has(&own, "always") || (all && !never) || meet(only) || (has(only, "tagged") && tagged && !never);
     let skip = &options.skip_tags;
     let skipped = if has(skip, "all") {
         !has(&own, "always") || has(skip, "always")

@@ -123,9 +123,12 @@ impl<'p> Run<'p> {
         let entry = super::role::stem(role.from.tasks.as_deref().unwrap_or("main"));
         let about = spec.get("short_description").and_then(Data::as_str).map(|d| format!(" - {d}")).unwrap_or_default();
         let mut context = Map::new();
-        for (key, value) in
-            [("type", "role"), ("name", role.role.name.as_str()), ("argument_spec_name", entry), ("path", &role.role.path)]
-        {
+        for (key, value) in [
+            ("type", "role"),
+            ("name", role.role.name.as_str()),
+            ("argument_spec_name", entry),
+            ("path", &role.role.path),
+        ] {
             context.insert(Data::str(key), Data::Unsafe(value.to_owned()));
         }
         let options = spec.as_map().and_then(|m| m.get(&Key("options"))).cloned().unwrap_or(Data::Map(Map::new()));

@@ -1,0 +1,461 @@
+//! One execution: conditions, arguments, the module, and what the author makes of its result.
+
+use super::Run;
+use super::files::TaskFiles;
+use super::frame::Frame;
+use super::inherit::{conditions, effective, environment, module_defaults};
+use super::result::{Done, boolean};
+use super::scope::{OMIT, Scope};
+use crate::modules::{self, Context};
+use crate::plan::{Action, Args, Data, Key, Keywords, Map, Task};
+use crate::spec;
+use crate::sys::command::{Command, CommandError, Output, Runner};
+use crate::vars::Templar;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// How a task is to be run, templated from its keywords.
+pub(super) struct Manner {
+    pub check: bool,
+    pub diff: bool,
+    pub no_log: bool,
+    pub become_user: Option<String>,
+    pub environment: Vec<(String, String)>,
+    pub deadline: Option<Instant>,
+}
+
+impl<'p> Run<'p> {
+    /// Runs a task once: for its one item, or without a loop.
+    pub(super) fn item(&self, task: &Task, module: &str, frame: &Rc<Frame<'p>>, scope: &Scope<'_, 'p>) -> Done {
+        match self.excluded(task, frame, scope) {
+            Ok(None) => {}
+            Ok(Some(condition)) => return Done::skipped(&condition),
+            Err(message) => return Done::failure(message),
+        }
+        let done = match self.manner(task, frame, scope) {
+            Err(message) => Done::failure(message),
+            Ok(manner) => {
+                let mut done = self.attempts(task, module, frame, scope, &manner);
+                done.no_log |= manner.no_log;
+                return done;
+            }
+        };
+        // When even the keywords cannot be evaluated, whether the task is secret is unknown: assume it is.
+        Done { no_log: done.no_log || task.keywords.no_log.is_some(), ..done }
+    }
+
+    /// The first of a task's conditions that is false; errors are worded as Ansible words them.
+    pub(super) fn excluded(
+        &self,
+        task: &Task,
+        frame: &Rc<Frame<'p>>,
+        scope: &Scope<'_, 'p>,
+    ) -> Result<Option<Data>, String> {
+        let conditions = conditions(task, frame);
+        if conditions.is_empty() {
+            return Ok(None);
+        }
+        let files = TaskFiles::new(self, frame);
+        let templar = self.templar(scope, &files);
+        for condition in conditions {
+            match templar.condition(&condition) {
+                Ok(true) => {}
+                Ok(false) => return Ok(Some(condition)),
+                Err(e) => {
+                    let shown = condition.as_str().unwrap_or("(a value)").to_owned();
+                    return Err(format!("The conditional check '{shown}' failed. The error was: {e}"));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn manner(&self, task: &Task, frame: &Rc<Frame<'p>>, scope: &Scope<'_, 'p>) -> Result<Manner, String> {
+        let files = TaskFiles::new(self, frame);
+        let templar = self.templar(scope, &files);
+        let keyword = |field: fn(&Keywords) -> &Option<Data>| -> Result<Option<Data>, String> {
+            match effective(task, frame, field) {
+                None => Ok(None),
+                Some(value) => templar.value(value).map(Some).map_err(|e| e.to_string()),
+            }
+        };
+        let no_log = keyword(|k| &k.no_log)?.is_some_and(|v| boolean(&v));
+        let options = self.world.options;
+        let elsewhere = keyword(|k| &k.delegate_to)?;
+        if let Some(host) = elsewhere.as_ref().and_then(Data::as_str).filter(|h| !h.starts_with(OMIT_PREFIX)) {
+            self.require_here(host)?;
+        }
+        let become_ = keyword(|k| &k.become_)?.is_some_and(|v| boolean(&v));
+        let become_user = match keyword(|k| &k.become_user)? {
+            Some(user) if become_ => user.as_str().map(str::to_owned).filter(|u| u != "root"),
+            _ => None,
+        };
+        let seconds = |value: Option<Data>| match value {
+            Some(Data::Int(n)) if n > 0 => Some(Duration::from_secs(u64::try_from(n).unwrap_or(u64::MAX))),
+            Some(other) => other.as_str().and_then(|s| s.parse().ok()).map(Duration::from_secs),
+            None => None,
+        };
+        let asynchronous = task.async_.as_ref().map(|a| templar.value(a)).transpose().map_err(|e| e.to_string())?;
+        let limit = [seconds(keyword(|k| &k.timeout)?), seconds(asynchronous)].into_iter().flatten().min();
+        let own = limit.map(|l| Instant::now() + l);
+        Ok(Manner {
+            check: keyword(|k| &k.check_mode)?.map_or(options.check, |v| boolean(&v)),
+            diff: keyword(|k| &k.diff)?.map_or(options.diff, |v| boolean(&v)),
+            no_log,
+            become_user,
+            environment: self.environment_of(&templar, task, frame)?,
+            deadline: [own, options.deadline].into_iter().flatten().min(),
+        })
+    }
+
+    /// Delegation is to this host, or it is not the node's business.
+    fn require_here(&self, host: &str) -> Result<(), String> {
+        let inventory = self.world.inventory;
+        let own = inventory.vars.get(&Key("ansible_host")).or_else(|| inventory.included.get(&Key("ansible_host")));
+        let here = matches!(host, "localhost" | "127.0.0.1" | "::1")
+            || host == inventory.host
+            || own.and_then(Data::as_str) == Some(host);
+        if here {
+            Ok(())
+        } else {
+            Err(format!("delegate_to: {host} is another host; a node runs only what is its own"))
+        }
+    }
+
+    fn environment_of(
+        &self,
+        templar: &Templar<'_>,
+        task: &Task,
+        frame: &Rc<Frame<'p>>,
+    ) -> Result<Vec<(String, String)>, String> {
+        let mut all: Vec<(String, String)> = Vec::new();
+        for entry in environment(Some(task), frame) {
+            let maps = match templar.value(&entry).map_err(|e| e.to_string())? {
+                Data::Map(map) => vec![map],
+                Data::List(list) => list.into_iter().filter_map(|m| m.as_map().cloned()).collect(),
+                Data::Null => continue,
+                other if other.as_str().is_some_and(|s| s.is_empty() || s.starts_with(OMIT_PREFIX)) => continue,
+                other => return Err(format!("environment must be a dictionary, received {}", other.type_name())),
+            };
+            for (name, value) in maps.into_iter().flatten() {
+                let (Some(name), value) = (name.as_str().map(str::to_owned), shell_text(&value)) else { continue };
+                all.retain(|(n, _)| *n != name);
+                all.push((name, value));
+            }
+        }
+        Ok(all)
+    }
+
+    /// `until` and `retries` around one execution.
+    fn attempts(
+        &self,
+        task: &Task,
+        module: &str,
+        frame: &Rc<Frame<'p>>,
+        scope: &Scope<'_, 'p>,
+        manner: &Manner,
+    ) -> Done {
+        let (retries, delay) = match self.retries(task, frame, scope) {
+            Ok(both) => both,
+            Err(message) => return Done::failure(message),
+        };
+        let total = retries.map_or(1, |r| r + 1);
+        for attempt in 1..=total {
+            let mut done = self.execute(task, module, frame, scope, manner);
+            if total > 1 {
+                done.put("attempts", Data::Int(attempt.into()));
+            }
+            if let Some(name) = &task.register {
+                scope.set_local(name, Data::Map(done.registered()));
+            }
+            self.judge(task, frame, scope, &mut done);
+            if let Some(name) = &task.register {
+                scope.set_local(name, Data::Map(done.registered()));
+            }
+            if retries.is_none() {
+                return done;
+            }
+            let satisfied =
+                if task.until.is_empty() { Ok(!done.is_failed()) } else { self.all(&task.until, frame, scope) };
+            match satisfied {
+                Ok(true) => return done,
+                Err(message) => return Done::failure(message),
+                Ok(false) if attempt == total => {
+                    done.put("attempts", Data::Int(retries.unwrap_or(0).into()));
+                    done.put("failed", Data::Bool(true));
+                    return done;
+                }
+                Ok(false) => {
+                    self.listener.borrow_mut().retry(total - attempt);
+                    if !self.pause(delay, manner.deadline) {
+                        return Done::failure("the deadline passed before the task's condition was met");
+                    }
+                }
+            }
+        }
+        Done::failure("no attempt was made")
+    }
+
+    fn retries(
+        &self,
+        task: &Task,
+        frame: &Rc<Frame<'p>>,
+        scope: &Scope<'_, 'p>,
+    ) -> Result<(Option<u64>, Duration), String> {
+        let files = TaskFiles::new(self, frame);
+        let templar = self.templar(scope, &files);
+        let number = |value: &Option<Data>, name: &str| -> Result<Option<f64>, String> {
+            let Some(value) = value else { return Ok(None) };
+            let value = templar.value(value).map_err(|e| e.to_string())?;
+            let number = match &value {
+                Data::Int(i) => Some(*i as f64),
+                Data::Float(f) => Some(*f),
+                other => other.as_str().and_then(|s| s.trim().parse().ok()),
+            };
+            number.map(Some).ok_or_else(|| format!("{name} takes a number, not {}", value.type_name()))
+        };
+        let retries = match number(&task.retries, "retries")? {
+            None if task.until.is_empty() => None,
+            None => Some(3),
+            Some(n) if n <= 0.0 => Some(0),
+            Some(n) => Some(n as u64),
+        };
+        let delay = match number(&task.delay, "delay")? {
+            None => 5.0,
+            Some(d) if d < 0.0 => 1.0,
+            Some(d) => d.min(86_400.0),
+        };
+        Ok((retries, Duration::from_secs_f64(delay)))
+    }
+
+    /// Waits, but not past the deadline. False: the deadline comes first.
+    pub(super) fn pause(&self, time: Duration, deadline: Option<Instant>) -> bool {
+        let left = deadline.map(|d| d.saturating_duration_since(Instant::now()));
+        std::thread::sleep(left.map_or(time, |l| l.min(time)));
+        left.is_none_or(|l| l > time)
+    }
+
+    /// Arguments, module, facts: one run.
+    fn execute(
+        &self,
+        task: &Task,
+        module: &str,
+        frame: &Rc<Frame<'p>>,
+        scope: &Scope<'_, 'p>,
+        manner: &Manner,
+    ) -> Done {
+        let (Some(spec), Some(run)) = (spec::find(module), modules::find(module)) else {
+            return Done::failure(format!("the module {module} is not in this executor"));
+        };
+        let files = TaskFiles::new(self, frame);
+        let templar = self.templar(scope, &files);
+        let (args, raw) = match self.arguments(&templar, task, frame, spec) {
+            Ok(both) => both,
+            Err(message) => return Done::failure(message),
+        };
+        let args = match spec::check(spec, &args) {
+            Ok(args) => args,
+            Err(problems) => {
+                let all: Vec<String> = problems.into_iter().map(|p| p.message).collect();
+                return Done::failure(all.join("; "));
+            }
+        };
+        let runner = Bounded { inner: self.world.runner, deadline: manner.deadline };
+        let context = Context {
+            check: manner.check,
+            diff: manner.diff,
+            runner: &runner,
+            files: &files,
+            templar: &templar,
+            environment: &manner.environment,
+            become_user: manner.become_user.as_deref(),
+            raw: &raw,
+        };
+        let done = Done::of(run(&context, &args));
+        self.remember(module, &done);
+        done
+    }
+
+    /// Facts and variables that a module found are visible from now on.
+    fn remember(&self, module: &str, done: &Done) {
+        if done.is_failed() {
+            return;
+        }
+        let mut host = self.host.borrow_mut();
+        host.add_facts(&done.facts);
+        host.set_facts(&done.set);
+        host.included.extend(super::host::raw(&done.include_vars));
+        if module == "ansible.builtin.setup" {
+            host.gathered = true;
+        }
+    }
+
+    /// The arguments, templated, with defaults beneath them and without what is omitted; and as written.
+    fn arguments(
+        &self,
+        templar: &Templar<'_>,
+        task: &Task,
+        frame: &Rc<Frame<'p>>,
+        spec: &'static spec::ModuleSpec,
+    ) -> Result<(Map, Map), String> {
+        let wrong = |e: crate::vars::TemplateError| {
+            if e.kind == crate::vars::ErrorKind::Undefined {
+                format!("The task includes an option with an undefined variable. The error was: {e}")
+            } else {
+                e.to_string()
+            }
+        };
+        let mut raw = Map::new();
+        match &task.args {
+            Args::Map(map) => raw.extend(map.iter().map(|(k, v)| (k.clone(), v.clone()))),
+            Args::Template { text, with } => {
+                match templar.value(&Data::Str(text.clone())).map_err(wrong)? {
+                    Data::Map(map) => raw.extend(map.into_iter().map(|(k, v)| (k, finished(v)))),
+                    other => return Err(format!("the arguments must be a dictionary, not {}", other.type_name())),
+                }
+                raw.extend(with.iter().map(|(k, v)| (k.clone(), v.clone())));
+            }
+        }
+        let mut args = Map::new();
+        for defaults in module_defaults(task, frame) {
+            let Data::Map(defaults) = templar.value(&defaults).map_err(wrong)? else { continue };
+            for (name, values) in &defaults {
+                let own = name.as_str().and_then(spec::find).is_some_and(|s| s.name == spec.name);
+                if let (true, Some(values)) = (own, values.as_map()) {
+                    args.extend(values.iter().map(|(k, v)| (k.clone(), v.clone())));
+                }
+            }
+        }
+        for (name, value) in &raw {
+            let untemplated = spec
+                .params
+                .iter()
+                .any(|p| p.untemplated && name.as_str().is_some_and(|n| n == p.name || p.aliases.contains(&n)));
+            let value = if untemplated { value.clone() } else { templar.value(value).map_err(wrong)? };
+            args.insert(name.clone(), value);
+        }
+        args.retain(|_, v| !omitted(v));
+        for value in args.values_mut() {
+            drop_omitted(value);
+        }
+        Ok((args, raw))
+    }
+
+    /// `changed_when` and `failed_when`.
+    fn judge(&self, task: &Task, frame: &Rc<Frame<'p>>, scope: &Scope<'_, 'p>, done: &mut Done) {
+        if !task.changed_when.is_empty() {
+            match self.all(&task.changed_when, frame, scope) {
+                Ok(changed) => done.put("changed", Data::Bool(changed)),
+                Err(message) => {
+                    done.put("failed", Data::Bool(true));
+                    done.put("changed_when_result", Data::Unsafe(message.clone()));
+                    done.put("msg", Data::Unsafe(message));
+                }
+            }
+        }
+        if !task.failed_when.is_empty() {
+            match self.all(&task.failed_when, frame, scope) {
+                Ok(failed) => {
+                    done.put("failed_when_result", Data::Bool(failed));
+                    done.put("failed", Data::Bool(failed));
+                }
+                Err(message) => {
+                    done.put("failed", Data::Bool(true));
+                    done.put("failed_when_result", Data::Unsafe(message.clone()));
+                    done.put("msg", Data::Unsafe(message));
+                }
+            }
+        }
+    }
+
+    fn all(&self, conditions: &[Data], frame: &Rc<Frame<'p>>, scope: &Scope<'_, 'p>) -> Result<bool, String> {
+        let files = TaskFiles::new(self, frame);
+        let templar = self.templar(scope, &files);
+        for condition in conditions {
+            match templar.condition(condition) {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(e) => {
+                    let shown = condition.as_str().unwrap_or("(a value)");
+                    return Err(format!("The conditional check '{shown}' failed. The error was: {e}"));
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// The module of a task, when it is one.
+    pub(super) fn module_of(task: &Task) -> &str {
+        match &task.action {
+            Action::Module(name) => name,
+            Action::IncludeTasks { .. } => "include_tasks",
+            Action::IncludeRole { .. } => "include_role",
+            Action::Meta(_) => "meta",
+        }
+    }
+}
+
+/// The beginning of every omit token, ours or one that an export carried along.
+pub(super) const OMIT_PREFIX: &str = "__omit_place_holder__";
+
+fn omitted(value: &Data) -> bool {
+    debug_assert!(OMIT.starts_with(OMIT_PREFIX), "the token has the beginning that is looked for");
+    value.as_str().is_some_and(|s| s.starts_with(OMIT_PREFIX))
+}
+
+fn drop_omitted(value: &mut Data) {
+    match value {
+        Data::Map(map) => {
+            map.retain(|_, v| !omitted(v));
+            map.values_mut().for_each(drop_omitted);
+        }
+        Data::List(list) => {
+            list.retain(|v| !omitted(v));
+            list.iter_mut().for_each(drop_omitted);
+        }
+        _ => {}
+    }
+}
+
+/// Marks the text of a finished value, so that it is not templated once more.
+fn finished(value: Data) -> Data {
+    match value {
+        Data::Str(s) => Data::Unsafe(s),
+        Data::List(l) => Data::List(l.into_iter().map(finished).collect()),
+        Data::Tuple(l) => Data::Tuple(l.into_iter().map(finished).collect()),
+        Data::Map(m) => Data::Map(m.into_iter().map(|(k, v)| (k, finished(v))).collect()),
+        other => other,
+    }
+}
+
+/// A value as Ansible puts it into the environment: Python's `str()` of a scalar.
+fn shell_text(value: &Data) -> String {
+    match value {
+        Data::Bool(b) => if *b { "True" } else { "False" }.to_owned(),
+        Data::Int(i) => i.to_string(),
+        Data::Float(f) => crate::yaml::python_float(*f),
+        Data::Null => "None".to_owned(),
+        other => other.as_str().unwrap_or_default().to_owned(),
+    }
+}
+
+/// A runner whose commands end before a deadline.
+struct Bounded<'a> {
+    inner: &'a dyn Runner,
+    deadline: Option<Instant>,
+}
+
+impl Runner for Bounded<'_> {
+    fn run(&self, command: &Command) -> Result<Output, CommandError> {
+        let Some(deadline) = self.deadline else { return self.inner.run(command) };
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut command = command.clone();
+        command.timeout = Some(command.timeout.map_or(left, |t| t.min(left)));
+        self.inner.run(&command)
+    }
+
+    fn which(&self, program: &str) -> Option<PathBuf> {
+        self.inner.which(program)
+    }
+}

@@ -1,0 +1,437 @@
+//! A task from its tags to its place in the report: loops, includes and meta actions are told apart here.
+
+use super::Run;
+use super::files::TaskFiles;
+use super::frame::Frame;
+use super::include::{Target, Wanted};
+use super::inherit::{effective, tags};
+use super::play::Current;
+use super::report::{Event, Failed, Outcome, TaskStart};
+use super::result::{Done, boolean};
+use super::scope::Scope;
+use super::walk::Flow;
+use crate::plan::status::TaskReport;
+use crate::plan::{Action, Data, Keywords, Map, Meta, Span, Task, limits};
+use std::rc::Rc;
+use std::time::Instant;
+
+/// What is known of a task before it runs.
+pub(super) struct Title {
+    role: Option<String>,
+    name: String,
+    place: String,
+    started: Instant,
+}
+
+impl<'p> Run<'p> {
+    /// Runs a task, or a handler.
+    pub(super) fn task(&self, play: &Current<'p>, task: &Task, frame: &Rc<Frame<'p>>) -> Flow {
+        let scope = Scope::new(self, play, frame, Some(task));
+        if !self.in_handler.get() && !self.tagged(task, frame, &scope) {
+            return Flow::Next;
+        }
+        let title = self.title(task, frame, &scope);
+        if self.waiting.get() {
+            let wanted = self.world.options.start_at.as_deref().unwrap_or_default();
+            let full = title.role.as_ref().map(|r| format!("{r} : {}", title.name));
+            if title.name != wanted
+                && full.as_deref() != Some(wanted)
+                && !matches!(task.action, Action::IncludeTasks { .. } | Action::IncludeRole { .. })
+            {
+                return Flow::Next;
+            }
+            self.waiting.set(false);
+        }
+        self.count.set(self.count.get() + 1);
+        if self.count.get() > limits::TASKS {
+            return self.fatal(
+                task.span,
+                frame,
+                "more tasks ran than one boot may run: does an include include itself?",
+            );
+        }
+        match &task.action {
+            Action::Meta(meta) => self.meta(play, task, *meta, frame, &scope),
+            Action::Module(module) => {
+                self.announce(&title);
+                let done = self.module(play, task, module, frame, &scope);
+                self.finish(play, task, frame, &scope, title, done)
+            }
+            Action::IncludeTasks { .. } | Action::IncludeRole { .. } => {
+                self.announce(&title);
+                self.include(play, task, frame, &scope, title)
+            }
+        }
+    }
+
+    fn tagged(&self, task: &Task, frame: &Rc<Frame<'p>>, scope: &Scope<'_, 'p>) -> bool {
+        let tags = tags(task, frame);
+        let options = self.world.options;
+        if tags.is_empty() && options.tags.is_empty() && options.skip_tags.is_empty() {
+            return true;
+        }
+        let files = TaskFiles::new(self, frame);
+        let templar = self.templar(scope, &files);
+        let templated: Vec<Data> = tags.iter().map(|t| templar.value(t).unwrap_or_else(|_| t.clone())).collect();
+        super::tags::selected(options, &templated)
+    }
+
+    fn title(&self, task: &Task, frame: &Rc<Frame<'p>>, scope: &Scope<'_, 'p>) -> Title {
+        let plain = task.name.clone().unwrap_or_else(|| short_action(Self::module_of(task)).to_owned());
+        let name = if plain.contains("{{") {
+            let files = TaskFiles::new(self, frame);
+            let templar = self.templar(scope, &files);
+            let value = templar.value(&Data::Str(plain.clone()));
+            value.ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or(plain)
+        } else {
+            plain
+        };
+        Title {
+            role: Self::role_title(frame.role.as_ref()),
+            name,
+            place: self.world.plan.place(task.span).to_string(),
+            started: Instant::now(),
+        }
+    }
+
+    fn announce(&self, title: &Title) {
+        let start = TaskStart {
+            role: title.role.as_deref(),
+            name: &title.name,
+            place: &title.place,
+            handler: self.in_handler.get(),
+        };
+        self.listener.borrow_mut().task(&start);
+    }
+
+    /// Gathering facts is a task to whoever watches.
+    pub(super) fn gathered(&self, play: &Current<'p>) {
+        let start = TaskStart {
+            role: None,
+            name: "Gathering Facts",
+            place: &self.world.plan.place(play.play.span).to_string(),
+            handler: false,
+        };
+        self.listener.borrow_mut().task(&start);
+        let done = Done::of(Ok(crate::modules::Outcome::default()));
+        self.tell(Outcome::Ok, None, &done, "setup");
+        self.report.borrow_mut().recap.ok += 1;
+    }
+
+    /// Runs a module for every item of its loop, or once.
+    fn module(
+        &self,
+        play: &Current<'p>,
+        task: &Task,
+        module: &str,
+        frame: &Rc<Frame<'p>>,
+        scope: &Scope<'_, 'p>,
+    ) -> Done {
+        let items = match self.loop_items(task, frame, scope) {
+            Ok(None) => return self.item(task, module, frame, scope),
+            Ok(Some(items)) => items,
+            // A loop that cannot be evaluated matters only if the task would run.
+            Err(message) => {
+                return match self.excluded(task, frame, scope) {
+                    Ok(Some(condition)) => Done::skipped(&condition),
+                    _ => Done::failure(message),
+                };
+            }
+        };
+        if items.is_empty() {
+            return Done::empty_loop();
+        }
+        let mut all = Vec::new();
+        for index in 0..items.len() {
+            let inner = Scope::new(self, play, frame, Some(task));
+            if let Err(message) = self.bind_item(task, frame, &inner, (&items, index)) {
+                all.push(Done::failure(message));
+                break;
+            }
+            let mut done = self.item(task, module, frame, &inner);
+            let label = self.describe_item(task, frame, &inner, &items[index], &mut done);
+            let outcome = self.outcome(task, frame, &inner, &done);
+            self.tell(outcome, Some(&label), &done, module);
+            if let (Some(name), false) = (&task.register, index + 1 == items.len()) {
+                scope.set_local(name, Data::Map(done.registered()));
+            }
+            all.push(done);
+        }
+        Done::aggregate(all)
+    }
+
+    /// Success or failure as the task's author sees it.
+    fn outcome(&self, task: &Task, frame: &Rc<Frame<'p>>, scope: &Scope<'_, 'p>, done: &Done) -> Outcome {
+        if done.is_failed() {
+            let files = TaskFiles::new(self, frame);
+            let templar = self.templar(scope, &files);
+            let ignore = effective(task, frame, |k| &k.ignore_errors);
+            let ignore = ignore.and_then(|v| templar.value(v).ok()).is_some_and(|v| boolean(&v));
+            return if ignore { Outcome::Ignored } else { Outcome::Failed };
+        }
+        match (done.is_skipped(), done.is_changed()) {
+            (true, _) => Outcome::Skipped,
+            (_, true) => Outcome::Changed,
+            _ => Outcome::Ok,
+        }
+    }
+
+    fn tell(&self, outcome: Outcome, item: Option<&Data>, done: &Done, action: &str) {
+        let mut shown = Map::new();
+        let result = if done.no_log {
+            let text = "the output has been hidden due to the fact that 'no_log: true' was specified for this result";
+            shown.insert(Data::str("censored"), Data::str(text));
+            shown.insert(Data::str("changed"), Data::Bool(done.is_changed()));
+            &shown
+        } else {
+            &done.result
+        };
+        let hidden = Data::str("(censored due to no_log)");
+        let item = if done.no_log { item.map(|_| &hidden) } else { item };
+        let diff = if done.no_log { &[][..] } else { &done.diff };
+        let aggregate = item.is_none() && done.has("results");
+        self.listener.borrow_mut().result(&Event { outcome, item, aggregate, result, action, diff });
+    }
+
+    /// Registers, notifies, counts and reports a task's result.
+    fn finish(
+        &self,
+        play: &Current<'p>,
+        task: &Task,
+        frame: &Rc<Frame<'p>>,
+        scope: &Scope<'_, 'p>,
+        title: Title,
+        mut done: Done,
+    ) -> Flow {
+        if let Some(name) = &task.register {
+            self.host.borrow_mut().register(name, Data::Map(done.registered()));
+        }
+        if done.is_changed() && !done.is_failed() {
+            let notified = self.notifications(task, frame, scope, &done).and_then(|names| self.notify(play, &names));
+            if let Err(message) = notified {
+                done = Done { no_log: done.no_log, ..Done::failure(message) };
+            }
+        }
+        let outcome = self.outcome(task, frame, scope, &done);
+        self.tell(outcome, None, &done, Self::module_of(task));
+        self.record(task, frame, &title, outcome, &done)
+    }
+
+    /// Puts a result into the report and says how to go on.
+    fn record(&self, task: &Task, frame: &Rc<Frame<'p>>, title: &Title, outcome: Outcome, done: &Done) -> Flow {
+        let mut report = self.report.borrow_mut();
+        let recap = &mut report.recap;
+        match outcome {
+            Outcome::Ok => recap.ok += 1,
+            Outcome::Changed => {
+                recap.ok += 1;
+                recap.changed += 1;
+            }
+            Outcome::Skipped => recap.skipped += 1,
+            Outcome::Ignored => {
+                recap.ok += 1;
+                recap.ignored += 1;
+                recap.changed += u32::from(done.is_changed());
+            }
+            Outcome::Failed => recap.failed += 1,
+        }
+        let bad = matches!(outcome, Outcome::Failed | Outcome::Ignored);
+        let message = bad.then(|| if done.no_log { CENSORED.to_owned() } else { failure_text(done) });
+        report.tasks.push(TaskReport {
+            role: title.role.clone(),
+            task: title.name.clone(),
+            place: title.place.clone(),
+            result: outcome.word().to_owned(),
+            ms: title.started.elapsed().as_secs_f64() * 1000.0,
+            changes: if outcome == Outcome::Changed { done.changes.clone() } else { Vec::new() },
+            message: message.clone(),
+        });
+        if outcome != Outcome::Failed {
+            return Flow::Next;
+        }
+        report.failed = Some(Failed {
+            role: title.role.clone(),
+            task: title.name.clone(),
+            place: title.place.clone(),
+            message: message.unwrap_or_default(),
+        });
+        drop(report);
+        let mut host = self.host.borrow_mut();
+        let mut about = Map::new();
+        about.insert(Data::str("name"), Data::Unsafe(title.name.clone()));
+        about.insert(Data::str("action"), Data::Unsafe(short_action(Self::module_of(task)).to_owned()));
+        if let Some(role) = &frame.role {
+            about.insert(Data::str("role"), Data::Unsafe(role.role.name.clone()));
+        }
+        host.register("ansible_failed_task", Data::Map(about));
+        host.register("ansible_failed_result", Data::Map(done.registered()));
+        Flow::Failed
+    }
+
+    /// A failure that no module reports: the plan itself cannot be followed.
+    pub(super) fn fatal(&self, span: Span, frame: &Rc<Frame<'p>>, message: &str) -> Flow {
+        let title = Title {
+            role: Self::role_title(frame.role.as_ref()),
+            name: "load".to_owned(),
+            place: self.world.plan.place(span).to_string(),
+            started: Instant::now(),
+        };
+        let done = Done::failure(message);
+        self.announce(&title);
+        self.tell(Outcome::Failed, None, &done, "load");
+        self.record(&Task::default(), frame, &title, Outcome::Failed, &done)
+    }
+
+    fn notifications(
+        &self,
+        task: &Task,
+        frame: &Rc<Frame<'p>>,
+        scope: &Scope<'_, 'p>,
+        done: &Done,
+    ) -> Result<Vec<String>, String> {
+        let mut names = Vec::new();
+        let mut evaluate = |scope: &Scope<'_, 'p>| -> Result<(), String> {
+            let files = TaskFiles::new(self, frame);
+            let templar = self.templar(scope, &files);
+            for entry in &task.notify {
+                match templar.value(entry).map_err(|e| e.to_string())? {
+                    Data::List(list) => names.extend(list.iter().filter_map(|n| n.as_str().map(str::to_owned))),
+                    one => names.extend(one.as_str().map(str::to_owned)),
+                }
+            }
+            Ok(())
+        };
+        let results = done.get("results").and_then(Data::as_list).filter(|_| task.loop_.is_some());
+        match results {
+            None => evaluate(scope)?,
+            Some(results) => {
+                for result in results.iter().filter(|r| r.get("changed").is_some_and(Data::truthy)) {
+                    let var = result.get("ansible_loop_var").and_then(Data::as_str).unwrap_or("item");
+                    if let Some(item) = result.get(var) {
+                        scope.set_local(var, item.clone());
+                    }
+                    evaluate(scope)?;
+                }
+            }
+        }
+        Ok(names)
+    }
+
+    fn meta(&self, play: &Current<'p>, task: &Task, meta: Meta, frame: &Rc<Frame<'p>>, scope: &Scope<'_, 'p>) -> Flow {
+        match self.excluded(task, frame, scope) {
+            Ok(None) => {}
+            Ok(Some(_)) => {
+                self.report.borrow_mut().recap.skipped += 1;
+                return Flow::Next;
+            }
+            Err(message) => return self.fatal(task.span, frame, &message),
+        }
+        match meta {
+            Meta::Noop | Meta::RefreshInventory | Meta::ResetConnection | Meta::ClearHostErrors => Flow::Next,
+            Meta::FlushHandlers => self.flush_handlers(play),
+            Meta::ClearFacts => {
+                self.host.borrow_mut().clear_facts();
+                Flow::Next
+            }
+            Meta::EndPlay | Meta::EndHost | Meta::EndBatch => Flow::End,
+        }
+    }
+
+    fn include(
+        &self,
+        play: &Current<'p>,
+        task: &Task,
+        frame: &Rc<Frame<'p>>,
+        scope: &Scope<'_, 'p>,
+        title: Title,
+    ) -> Flow {
+        let items = match self.loop_items(task, frame, scope) {
+            Ok(items) => items,
+            Err(message) => {
+                let done = match self.excluded(task, frame, scope) {
+                    Ok(Some(condition)) => Done::skipped(&condition),
+                    _ => Done::failure(message),
+                };
+                return self.finish(play, task, frame, scope, title, done);
+            }
+        };
+        let looped = items.is_some();
+        let items = items.unwrap_or_else(|| vec![Data::Null]);
+        let mut entered = false;
+        for index in 0..items.len() {
+            let inner = Scope::new(self, play, frame, Some(task));
+            if looped && let Err(message) = self.bind_item(task, frame, &inner, (&items, index)) {
+                return self.finish(play, task, frame, scope, title, Done::failure(message));
+            }
+            match self.excluded(task, frame, &inner) {
+                Ok(None) => {}
+                Ok(Some(condition)) => {
+                    if !looped {
+                        return self.finish(play, task, frame, scope, title, Done::skipped(&condition));
+                    }
+                    continue;
+                }
+                Err(message) => return self.finish(play, task, frame, scope, title, Done::failure(message)),
+            }
+            let (target, apply) = match self.resolve(task, frame, &inner) {
+                Ok(found) => found,
+                Err(message) => return self.finish(play, task, frame, scope, title, Done::failure(message)),
+            };
+            if !entered {
+                self.report.borrow_mut().recap.ok += u32::from(matches!(target, Target::Tasks { .. }));
+            }
+            entered = true;
+            let flow = self.included(play, frame, (task, inner.locals(), apply), target);
+            if flow != Flow::Next {
+                return flow;
+            }
+        }
+        if !entered {
+            let done = if items.is_empty() { Done::empty_loop() } else { Done::skipped(&Data::Bool(false)) };
+            return self.finish(play, task, frame, scope, title, done);
+        }
+        Flow::Next
+    }
+
+    fn resolve<'t>(
+        &self,
+        task: &'t Task,
+        frame: &Rc<Frame<'p>>,
+        scope: &Scope<'_, 'p>,
+    ) -> Result<(Target<'p>, &'t Keywords), String> {
+        let files = TaskFiles::new(self, frame);
+        let templar = self.templar(scope, &files);
+        match &task.action {
+            Action::IncludeTasks { file, apply } => {
+                let name = templar.value(file).map_err(|e| e.to_string())?;
+                let name =
+                    name.as_str().ok_or_else(|| format!("a file name was expected, not {}", name.type_name()))?;
+                Ok((self.target(frame, Wanted::File(name.to_owned()))?, apply.as_ref()))
+            }
+            Action::IncludeRole { name, from, apply, public, allow_duplicates } => {
+                let (name, from) = self.wanted_role(&templar, name, from)?;
+                let public = boolean(&templar.value(public).map_err(|e| e.to_string())?);
+                let wanted = Wanted::Role { name, from, public, allow_duplicates: *allow_duplicates };
+                Ok((self.target(frame, wanted)?, apply.as_ref()))
+            }
+            Action::Module(_) | Action::Meta(_) => Err("not an include".to_owned()),
+        }
+    }
+}
+
+/// What is said of an error that may not be shown.
+const CENSORED: &str = "censored: no_log was set; run the role by hand to see the error";
+
+fn failure_text(done: &Done) -> String {
+    let failed = |r: &&Data| r.get("failed").is_some_and(Data::truthy);
+    let items = done.get("results").and_then(Data::as_list).unwrap_or_default();
+    match items.iter().find(failed).and_then(|r| r.get("msg")).and_then(Data::as_str) {
+        Some(msg) => format!("{}: {msg}", done.message()),
+        None => done.message(),
+    }
+}
+
+/// The last part of a module's full name.
+pub(super) fn short_action(name: &str) -> &str {
+    name.strip_prefix("ansible.builtin.").unwrap_or(name)
+}
