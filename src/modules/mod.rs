@@ -5,6 +5,22 @@
 //! 2. write `modules/<name>.rs` with `pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure>`;
 //! 3. name it in [`find`], and add its cases to `tests/`.
 
+pub mod accounts;
+mod assert;
+mod command;
+mod debug;
+pub mod exec;
+mod fail;
+mod getent;
+mod group;
+mod mount;
+pub mod params;
+mod pause;
+mod set_fact;
+mod systemd;
+mod user;
+mod words;
+
 use crate::plan::status::Change;
 use crate::plan::{Data, Map};
 use crate::spec::Args;
@@ -83,9 +99,25 @@ pub type Run = fn(&Context, &Args) -> Result<Outcome, Failure>;
 
 /// The run side of the module that `spec` knows by this full name.
 pub fn find(name: &str) -> Option<Run> {
-    match name {
-        _ => None,
-    }
+    let run: Run = match name {
+        "ansible.builtin.assert" => assert::run,
+        "ansible.builtin.command" => command::command,
+        "ansible.builtin.debug" => debug::run,
+        "ansible.builtin.fail" => fail::run,
+        "ansible.builtin.getent" => getent::run,
+        "ansible.builtin.group" => group::run,
+        "ansible.builtin.pause" => pause::run,
+        "ansible.builtin.ping" => set_fact::ping,
+        "ansible.builtin.raw" => command::raw,
+        "ansible.builtin.set_fact" => set_fact::run,
+        "ansible.builtin.set_stats" => set_fact::set_stats,
+        "ansible.builtin.shell" => command::shell,
+        "ansible.builtin.systemd_service" => systemd::run,
+        "ansible.builtin.user" => user::run,
+        "ansible.posix.mount" => mount::run,
+        _ => return None,
+    };
+    Some(run)
 }
 
 impl Failure {

@@ -16,6 +16,11 @@ impl Args {
         self.map.get(&Key(name)).filter(|v| !v.is_null())
     }
 
+    /// Arguments that need no check because the program itself made them.
+    pub fn made(map: Map) -> Args {
+        Args { map }
+    }
+
     /// All of them, by their documented names.
     pub fn map(&self) -> &Map {
         &self.map

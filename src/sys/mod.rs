@@ -2,6 +2,7 @@
 //! `unsafe`; it knows nothing of Ansible or bundles.
 
 pub mod child;
+pub mod clock;
 pub mod command;
 pub mod directory;
 pub mod file;

@@ -1,0 +1,45 @@
+//! `assert`: conditions that must hold.
+
+use super::params::text;
+use super::{Context, Failure, Outcome};
+use crate::plan::{Data, Key};
+use crate::spec::Args;
+
+/// Runs the module. `that` is evaluated as written, one condition at a time, and the first that is false ends it.
+pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
+    let message = |names: &[&str], default: &str| -> Result<Data, Failure> {
+        match names.iter().find_map(|n| args.get(n)) {
+            None => Ok(text(default)),
+            Some(Data::List(lines)) if lines.iter().any(|l| l.text_bytes().is_none()) => Err(Failure::new(format!(
+                "Type of one of the elements in {} list is not string type",
+                names.join(" or ")
+            ))),
+            Some(value) if value.text_bytes().is_some() || matches!(value, Data::List(_)) => Ok(value.clone()),
+            Some(value) => Err(Failure::new(format!(
+                "Incorrect type for {}, expected a string or list and got <class '{}'>",
+                names.join(" or "),
+                value.type_name()
+            ))),
+        }
+    };
+    let fail_msg = message(&["fail_msg", "msg"], "Assertion failed")?;
+    let success_msg = message(&["success_msg"], "All assertions passed")?;
+    let that = ctx.raw.get(&Key("that")).or_else(|| args.get("that")).cloned();
+    let that = match that.ok_or_else(|| Failure::new("conditional required in \"that\" string"))? {
+        // A text may name the variable that holds the conditions.
+        whole @ Data::Str(_) => ctx.templar.value(&whole).map_err(|e| Failure::new(e.to_string()))?,
+        other => other,
+    };
+    let that = match that {
+        Data::List(list) => list,
+        one => vec![one],
+    };
+    for condition in that {
+        let holds = ctx.templar.condition(&condition).map_err(|e| Failure::new(e.to_string()))?;
+        if !holds {
+            let outcome = Outcome { failed: true, ..Outcome::default() };
+            return Ok(outcome.with("evaluated_to", false).with("assertion", condition.clone()).with("msg", fail_msg));
+        }
+    }
+    Ok(Outcome::default().with("msg", success_msg))
+}
