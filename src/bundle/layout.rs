@@ -1,6 +1,7 @@
-//! `oci-layout` and `index.json`: which blob is the manifest, and which blobs are signatures over it.
+//! `oci-layout` and `index.json`: which blob is the manifest, and which blobs are signatures over it. And the image
+//! configuration, which only image tools read.
 //!
-//! Neither is signed. They only lead to bytes that are checked afterwards, and have one spelling, so that nothing
+//! The first two are not signed. They only lead to bytes that are checked afterwards, and have one spelling, so that nothing
 //! can be hidden in them.
 
 use super::digest::Digest;
@@ -8,8 +9,8 @@ use super::fault::Fault;
 use super::keys::KeyId;
 use crate::plan::limits;
 use crate::plan::manifest::{
-    ARTIFACT_TYPE, ARTIFACT_TYPE_STEM, Descriptor, INDEX_TYPE, Index, MANIFEST_TYPE, REF_NAME, REF_NAME_VALUE,
-    SIGNATURE_STEM,
+    ARTIFACT_TYPE, ARTIFACT_TYPE_STEM, Descriptor, INDEX_TYPE, ImageConfig, ImageLabels, ImageLayers, Index,
+    MANIFEST_TYPE, REF_NAME, REF_NAME_VALUE, SIGNATURE_STEM,
 };
 use std::collections::BTreeMap;
 
@@ -51,6 +52,17 @@ pub(super) fn index(entry: &Entry) -> Vec<u8> {
     };
     let index = Index { schema_version: 2, media_type: INDEX_TYPE.to_owned(), manifests: vec![descriptor] };
     serde_json::to_vec(&index).expect("an index has text keys only")
+}
+
+/// The bytes of the image configuration that belongs to a manifest's layers and annotations.
+pub(super) fn image_config(layers: &[Descriptor], annotations: &BTreeMap<String, String>) -> Vec<u8> {
+    let config = ImageConfig {
+        architecture: "unknown".to_owned(),
+        os: "linux".to_owned(),
+        config: ImageLabels { labels: annotations.clone() },
+        rootfs: ImageLayers { kind: "layers".to_owned(), diff_ids: layers.iter().map(|l| l.digest.clone()).collect() },
+    };
+    serde_json::to_vec(&config).expect("an image configuration has text keys only")
 }
 
 /// Reads `oci-layout`.

@@ -10,7 +10,9 @@ use super::layout::{self, INDEX_NAME, LAYOUT_NAME, blob_name};
 use super::summary::Summary;
 use super::trust::{Signer, Trust};
 use super::{BLOBS, installed};
-use crate::plan::manifest::{Descriptor, FILE_TYPE, FORMAT_ANNOTATION, MANIFEST_TYPE, Manifest, PATHS, PLAN_TYPE};
+use crate::plan::manifest::{
+    CONFIG_TYPE, Descriptor, FILE_TYPE, FORMAT_ANNOTATION, MANIFEST_TYPE, Manifest, PATHS, PLAN_TYPE, TITLE,
+};
 use crate::plan::{FORMAT, FileRef, Plan, limits};
 use crate::sys::directory::Directory;
 use std::collections::{BTreeMap, BTreeSet};
@@ -102,7 +104,7 @@ impl Verified {
         &self.contents.envelope.signatures
     }
 
-    /// The blobs that the manifest names, with their lengths: the plan first, then the files.
+    /// The blobs that the manifest names, with their lengths: the configuration, the plan, the files.
     pub fn blobs(&self) -> impl Iterator<Item = (&str, u64)> {
         self.contents.manifest.blobs().map(|d| (d.digest.as_str(), d.size))
     }
@@ -196,7 +198,7 @@ fn check(envelope: Envelope) -> Result<Contents, Fault> {
         if !expected.insert(digest) {
             return Err(Fault::document("manifest", format!("it names {digest} twice")));
         }
-        let of = descriptor.annotations.get(PATHS).map_or("the plan", |p| p.lines().next().unwrap_or_default());
+        let of = descriptor.annotations.get(TITLE).map_or("the configuration", String::as_str);
         envelope.check_blob(&digest, descriptor.size, of)?;
     }
     if let Some(extra) = envelope.present.difference(&expected).next() {
@@ -227,10 +229,14 @@ fn parse_manifest(bytes: &[u8]) -> Result<Manifest, Fault> {
     if manifest.media_type != MANIFEST_TYPE || manifest.schema_version != 2 {
         return Err(fault(format!("it is a {:?}, version {}", manifest.media_type, manifest.schema_version)));
     }
-    if manifest.config.media_type != PLAN_TYPE {
-        return Err(fault(format!("its config is a {:?}, not a plan", manifest.config.media_type)));
+    if manifest.config.media_type != CONFIG_TYPE {
+        return Err(fault(format!("its config is a {:?}", manifest.config.media_type)));
     }
-    if let Some(odd) = manifest.layers.iter().find(|l| l.media_type != FILE_TYPE) {
+    let Some((plan, files)) = manifest.layers.split_first() else { return Err(fault("it has no plan".to_owned())) };
+    if plan.media_type != PLAN_TYPE {
+        return Err(fault(format!("its first layer is a {:?}, not a plan", plan.media_type)));
+    }
+    if let Some(odd) = files.iter().find(|l| l.media_type != FILE_TYPE) {
         return Err(fault(format!("layer {} is a {:?}, not a source file", odd.digest, odd.media_type)));
     }
     if serde_json::to_vec(&manifest).ok().as_deref() != Some(bytes) {
@@ -239,20 +245,24 @@ fn parse_manifest(bytes: &[u8]) -> Result<Manifest, Fault> {
     Ok(manifest)
 }
 
-/// Step 8: the plan, and that its files are the manifest's layers, no more and no fewer.
+/// Step 8: the configuration repeats the manifest, the plan can be read, and its files are the manifest's layers, no more and no fewer.
 fn read_plan(envelope: &Envelope, manifest: &Manifest) -> Result<Plan, Fault> {
-    let config = &manifest.config;
-    if config.size > limits::PLAN {
+    let config = layout::image_config(&manifest.layers, &manifest.annotations);
+    if manifest.config.digest != Digest::of(&config).to_string() {
+        return Err(Fault::document("manifest", "its config is not the one that belongs to its layers"));
+    }
+    let (layer, files) = manifest.layers.split_first().ok_or_else(|| Fault::document("manifest", "it has no plan"))?;
+    if layer.size > limits::PLAN {
         return Err(Fault::bytes("the plan", limits::PLAN));
     }
-    let digest = config.digest.parse().map_err(|why| Fault::document("manifest", why))?;
-    let bytes = envelope.blob(&digest, config.size, "the plan")?;
+    let digest = layer.digest.parse().map_err(|why| Fault::document("manifest", why))?;
+    let bytes = envelope.blob(&digest, layer.size, "the plan")?;
     let plan: Plan = serde_json::from_slice(&bytes).map_err(|e| Fault::Plan(e.to_string()))?;
     if plan.format != FORMAT {
         return Err(Fault::Plan(format!("it is of format {}, its manifest of {FORMAT}", plan.format)));
     }
     let mut layers: BTreeMap<&str, (&Descriptor, Vec<&str>)> =
-        manifest.layers.iter().map(|l| (l.digest.as_str(), (l, Vec::new()))).collect();
+        files.iter().map(|l| (l.digest.as_str(), (l, Vec::new()))).collect();
     for (path, file) in &plan.files {
         if !is_source_path(path) {
             return Err(Fault::Plan(format!("{path:?} is not a path in a source tree")));
@@ -278,7 +288,7 @@ pub(super) fn is_source_path(path: &str) -> bool {
 }
 
 impl Manifest {
-    /// The plan's descriptor, then the files'.
+    /// The descriptors of everything that it names.
     fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
         std::iter::once(&self.config).chain(&self.layers)
     }

@@ -6,12 +6,15 @@ use super::keys::{KeyId, SigningKey};
 use super::layout::{self, Entry, INDEX_NAME, LAYOUT, LAYOUT_NAME, blob_name};
 use super::verify::is_source_path;
 use crate::plan::manifest::{
-    ARTIFACT_TYPE, Descriptor, FILE_TYPE, FORMAT_ANNOTATION, MANIFEST_TYPE, Manifest, PATHS, PLAN_TYPE,
+    ARTIFACT_TYPE, CONFIG_TYPE, Descriptor, FILE_TYPE, FORMAT_ANNOTATION, MANIFEST_TYPE, Manifest, PATHS, PLAN_TYPE,
     PLAYBOOK_ANNOTATION, ROLES, TITLE,
 };
 use crate::plan::{FORMAT, Plan, limits};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+
+/// What registry clients call the plan's file.
+pub(super) const PLAN_TITLE: &str = "plan.json";
 
 /// Why a plan and its files make no bundle.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,29 +54,34 @@ pub fn assemble(plan: &Plan, files: &BTreeMap<String, Vec<u8>>) -> Result<Sealed
     if let Some(path) = files.keys().find(|p| !plan.files.contains_key(p.as_str())) {
         return Err(BuildError(format!("the plan does not name {path}")));
     }
-    let config = serde_json::to_vec(plan).map_err(|e| BuildError(format!("writing the plan: {e}")))?;
-    let mut layers: Vec<(&BTreeSet<&str>, Descriptor)> =
-        paths.iter().map(|(digest, paths)| (paths, layer(plan, digest, blobs[digest].len(), paths))).collect();
-    layers.sort_by_key(|(paths, _)| *paths);
+    let plan_bytes = serde_json::to_vec(plan).map_err(|e| BuildError(format!("writing the plan: {e}")))?;
+    let title = BTreeMap::from([(TITLE.to_owned(), PLAN_TITLE.to_owned())]);
+    let mut layers = vec![descriptor(PLAN_TYPE, &plan_bytes, title)];
+    let mut files: Vec<(&BTreeSet<&str>, &Vec<u8>)> = paths.iter().map(|(d, paths)| (paths, &blobs[d])).collect();
+    files.sort();
+    layers.extend(files.into_iter().map(|(paths, bytes)| layer(plan, paths, bytes)));
+    blobs.insert(Digest::of(&plan_bytes), plan_bytes);
+    let annotations = BTreeMap::from([
+        (FORMAT_ANNOTATION.to_owned(), FORMAT.to_string()),
+        (PLAYBOOK_ANNOTATION.to_owned(), plan.playbook.clone()),
+    ]);
+    let config = layout::image_config(&layers, &annotations);
     let manifest = Manifest {
         schema_version: 2,
         media_type: MANIFEST_TYPE.to_owned(),
         artifact_type: ARTIFACT_TYPE.to_owned(),
-        config: descriptor(PLAN_TYPE, &Digest::of(&config), config.len(), BTreeMap::new()),
-        layers: layers.into_iter().map(|(_, layer)| layer).collect(),
-        annotations: BTreeMap::from([
-            (FORMAT_ANNOTATION.to_owned(), FORMAT.to_string()),
-            (PLAYBOOK_ANNOTATION.to_owned(), plan.playbook.clone()),
-        ]),
+        config: descriptor(CONFIG_TYPE, &config, BTreeMap::new()),
+        layers,
+        annotations,
     };
-    let manifest = serde_json::to_vec(&manifest).map_err(|e| BuildError(format!("writing the manifest: {e}")))?;
     blobs.insert(Digest::of(&config), config);
+    let manifest = serde_json::to_vec(&manifest).map_err(|e| BuildError(format!("writing the manifest: {e}")))?;
     let sealed = Sealed { manifest, blobs, signatures: BTreeMap::new() };
     sealed.check_bounds()?;
     Ok(sealed)
 }
 
-fn layer(plan: &Plan, digest: &Digest, size: usize, paths: &BTreeSet<&str>) -> Descriptor {
+fn layer(plan: &Plan, paths: &BTreeSet<&str>, bytes: &[u8]) -> Descriptor {
     let joined = |names: &BTreeSet<&str>| names.iter().copied().collect::<Vec<_>>().join("\n");
     let roles: BTreeSet<&str> = paths.iter().filter_map(|p| role_of(plan, p)).collect();
     let mut annotations = BTreeMap::from([(PATHS.to_owned(), joined(paths))]);
@@ -81,7 +89,7 @@ fn layer(plan: &Plan, digest: &Digest, size: usize, paths: &BTreeSet<&str>) -> D
     if !roles.is_empty() {
         annotations.insert(ROLES.to_owned(), joined(&roles));
     }
-    descriptor(FILE_TYPE, digest, size, annotations)
+    descriptor(FILE_TYPE, bytes, annotations)
 }
 
 /// The name of the role whose directory holds `path`.
@@ -90,11 +98,11 @@ pub(super) fn role_of<'a>(plan: &'a Plan, path: &str) -> Option<&'a str> {
     plan.roles.values().find(|role| below(&role.path)).map(|role| role.name.as_str())
 }
 
-fn descriptor(kind: &str, digest: &Digest, size: usize, annotations: BTreeMap<String, String>) -> Descriptor {
+fn descriptor(kind: &str, bytes: &[u8], annotations: BTreeMap<String, String>) -> Descriptor {
     Descriptor {
         media_type: kind.to_owned(),
-        digest: digest.to_string(),
-        size: size as u64,
+        digest: Digest::of(bytes).to_string(),
+        size: bytes.len() as u64,
         annotations,
         artifact_type: None,
     }

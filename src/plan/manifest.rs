@@ -8,9 +8,12 @@ use std::collections::BTreeMap;
 pub const ARTIFACT_TYPE: &str = "application/vnd.compute-init.bundle.v1";
 /// What every bundle's `artifactType` starts with; the format's number follows.
 pub const ARTIFACT_TYPE_STEM: &str = "application/vnd.compute-init.bundle.v";
-/// Media type of the plan, the manifest's config.
+/// Media type of the manifest's config: OCI's own, because skopeo inspects nothing else. It repeats what the manifest
+/// says and is never read for anything.
+pub const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
+/// Media type of the plan, the first layer.
 pub const PLAN_TYPE: &str = "application/vnd.compute-init.plan.v1+json";
-/// Media type of a source file, a layer.
+/// Media type of a source file, any other layer.
 pub const FILE_TYPE: &str = "application/vnd.compute-init.file.v1";
 /// Media type of an OCI manifest.
 pub const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -45,13 +48,47 @@ pub struct Manifest {
     pub media_type: String,
     /// [`ARTIFACT_TYPE`].
     pub artifact_type: String,
-    /// The plan.
+    /// An [`ImageConfig`].
     pub config: Descriptor,
-    /// The files, sorted by their first path.
+    /// The plan, then the files, sorted by their first path.
     pub layers: Vec<Descriptor>,
     /// [`FORMAT_ANNOTATION`] and [`PLAYBOOK_ANNOTATION`].
     #[serde(default)]
     pub annotations: BTreeMap<String, String>,
+}
+
+/// An OCI image configuration, as far as image tools demand one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageConfig {
+    /// `unknown`: a bundle runs on any.
+    pub architecture: String,
+    /// `linux`.
+    pub os: String,
+    /// The manifest's annotations.
+    pub config: ImageLabels,
+    /// The layers.
+    pub rootfs: ImageLayers,
+}
+
+/// Member `config` of an [`ImageConfig`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageLabels {
+    /// What `skopeo inspect` shows as Labels.
+    #[serde(rename = "Labels")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Member `rootfs` of an [`ImageConfig`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageLayers {
+    /// `layers`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Digests of the layers, which are not compressed.
+    pub diff_ids: Vec<String>,
 }
 
 /// An OCI image index, as `index.json` holds it.

@@ -1,0 +1,8 @@
+//! The bundle as bytes: what is written, what is read back, and everything that is refused.
+
+mod forge;
+mod installed;
+mod refusals;
+mod tools;
+mod trust;
+mod writing;
