@@ -5,6 +5,7 @@
 //! evaluated in its scope (`scope`, `inherit`) by `task`, which calls a module and shapes its result (`result`);
 //! what happened goes to a [`Listener`] and into the [`Report`].
 
+pub mod diff;
 mod files;
 mod frame;
 mod handlers;
