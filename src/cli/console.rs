@@ -1,0 +1,176 @@
+//! The output of `apply`: what ansible-playbook's default callback prints, line for line where scripts look at it.
+
+use crate::apply::{Event, Listener, Outcome, TaskStart, diff::unified};
+use crate::plan::status::Recap;
+use crate::plan::{Data, Key, Map};
+use crate::vars::Value;
+use std::io::{self, Write};
+
+/// Prints plays, tasks and results.
+pub struct Console<'a> {
+    out: &'a mut dyn Write,
+    host: String,
+    verbosity: u8,
+    diff: bool,
+    /// The first write that failed; nothing is printed after it.
+    error: Option<io::Error>,
+}
+
+/// Keys that a `debug` of a variable does not show (ansible-core's callback/__init__.py).
+const HIDDEN_IN_DEBUG: &[&str] =
+    &["changed", "failed", "skipped", "invocation", "skip_reason", "false_condition", "ansible_loop_var"];
+
+impl<'a> Console<'a> {
+    /// A console that prints to `out` about `host`.
+    pub fn new(out: &'a mut dyn Write, host: &str) -> Console<'a> {
+        Console { out, host: host.to_owned(), verbosity: 0, diff: false, error: None }
+    }
+
+    /// `-v` and `--diff`.
+    pub fn showing(mut self, verbosity: u8, diff: bool) -> Console<'a> {
+        self.verbosity = verbosity;
+        self.diff = diff;
+        self
+    }
+
+    /// The write that failed, if one did.
+    pub fn finish(self) -> io::Result<()> {
+        self.error.map_or(Ok(()), Err)
+    }
+
+    fn line(&mut self, text: &str) {
+        if self.error.is_none() {
+            self.error = writeln!(self.out, "{text}").err();
+        }
+    }
+
+    fn banner(&mut self, text: &str) {
+        let stars = 79usize.saturating_sub(text.chars().count()).max(3);
+        self.line(&format!("\n{text} {}", "*".repeat(stars)));
+    }
+
+    /// Whether the result's content is shown, not only its outcome.
+    fn verbose(&self, event: &Event) -> bool {
+        (self.verbosity > 0 || short(event.action) == "debug") && !event.aggregate
+    }
+
+    fn dump(&self, event: &Event) -> String {
+        let mut shown = event.result.clone();
+        shown.retain(|k, _| k.as_str().is_none_or(|k| !k.starts_with("_ansible_")));
+        let debug = short(event.action) == "debug";
+        if self.verbosity < 3 {
+            for hidden in ["invocation", "diff", "exception"] {
+                shown.shift_remove(&Key(hidden));
+            }
+        }
+        if debug && event.result.contains_key(&Key("msg")) {
+            shown.retain(|k, _| matches!(k.as_str(), Some("msg" | "exception" | "warnings" | "deprecations")));
+        } else if debug {
+            shown.retain(|k, _| k.as_str().is_none_or(|k| !HIDDEN_IN_DEBUG.contains(&k)));
+            let label = shown.get(&Key("item")).is_some();
+            if label {
+                shown.shift_remove(&Key("item"));
+            }
+        }
+        json(&shown, debug || self.verbosity > 2)
+    }
+}
+
+/// The module's last name.
+fn short(action: &str) -> &str {
+    action.rsplit('.').next().unwrap_or(action)
+}
+
+/// JSON as Python's `json.dumps(sort_keys=True, ensure_ascii=False)` spaces it.
+fn json(map: &Map, indented: bool) -> String {
+    let options = crate::vars::JsonOptions { indent: indented.then_some(4), sort_keys: true, ensure_ascii: false };
+    crate::vars::to_json(&Data::Map(map.clone()), &options)
+}
+
+/// Python's `str()` of a value.
+fn label(data: &Data) -> String {
+    Value::from_data(data).py_str()
+}
+
+impl Listener for Console<'_> {
+    fn play(&mut self, name: &str) {
+        self.banner(&format!("PLAY [{name}]"));
+    }
+
+    fn task(&mut self, task: &TaskStart) {
+        let prefix = if task.handler { "RUNNING HANDLER" } else { "TASK" };
+        let role = task.role.map(|r| format!("{r} : ")).unwrap_or_default();
+        self.banner(&format!("{prefix} [{role}{}]", task.name));
+        if self.verbosity > 1 {
+            self.line(&format!("task path: {}", task.place));
+        }
+    }
+
+    fn result(&mut self, event: &Event) {
+        if self.diff {
+            for diff in event.diff {
+                let text = unified(diff);
+                if !text.is_empty() {
+                    self.line(text.trim_end_matches('\n'));
+                    self.line("");
+                }
+            }
+        }
+        let host = self.host.clone();
+        let item = event.item.map(|i| format!(" => (item={})", label(i))).unwrap_or_default();
+        let failed = matches!(event.outcome, Outcome::Failed | Outcome::Ignored);
+        if failed && event.item.is_some() {
+            self.line(&format!("failed: [{host}] (item={}) => {}", event.item.map(label).unwrap_or_default(), self.dump(event)));
+            return;
+        }
+        if failed && event.aggregate {
+            if event.outcome == Outcome::Ignored {
+                self.line("...ignoring");
+            }
+            return;
+        }
+        if failed {
+            self.line(&format!("fatal: [{host}]: FAILED! => {}", self.dump(event)));
+            if event.outcome == Outcome::Ignored {
+                self.line("...ignoring");
+            }
+            return;
+        }
+        // The whole of a loop says nothing that its items did not say, unless nothing ran at all.
+        if event.aggregate && event.outcome != Outcome::Skipped {
+            return;
+        }
+        let word = match event.outcome {
+            Outcome::Changed => "changed",
+            Outcome::Skipped => "skipping",
+            Outcome::Ok | Outcome::Failed | Outcome::Ignored => "ok",
+        };
+        let content = if self.verbose(event) { format!(" => {}", self.dump(event)) } else { String::new() };
+        let skipped_item = event.outcome == Outcome::Skipped && !item.is_empty();
+        self.line(&format!("{word}: [{host}]{item}{content}{}", if skipped_item { " " } else { "" }));
+    }
+
+    fn retry(&mut self, left: u64) {
+        let host = self.host.clone();
+        self.line(&format!("FAILED - RETRYING: [{host}]: ({left} retries left)."));
+    }
+
+    fn warning(&mut self, text: &str) {
+        self.line(&format!("[WARNING]: {text}"));
+    }
+
+    fn included(&mut self, file: &str) {
+        let host = self.host.clone();
+        self.line(&format!("included: {file} for {host}"));
+    }
+
+    fn recap(&mut self, recap: &Recap) {
+        self.banner("PLAY RECAP");
+        let host = self.host.clone();
+        self.line(&format!(
+            "{host:<26} : ok={:<4} changed={:<4} unreachable=0    failed={:<4} skipped={:<4} rescued={:<4} ignored={:<4}",
+            recap.ok, recap.changed, recap.failed, recap.skipped, recap.rescued, recap.ignored
+        ));
+        self.line("");
+    }
+}
