@@ -1,3 +1,7 @@
 //! The builder: dispatches to `cli`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    compute_init::cli::main()
+}

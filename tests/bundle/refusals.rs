@@ -157,7 +157,8 @@ fn only_plain_files_with_plain_headers_are_members() {
         bad.set_cksum();
         refused(text, verify(&with_first(bad, b"")), "B04", text);
     }
-    let odd: [(&str, fn(&mut tar::Header)); 6] = [
+    type Change = fn(&mut tar::Header);
+    let odd: [(&str, Change); 6] = [
         ("mode", |h| h.set_mode(0o4755)),
         ("owner", |h| h.set_uid(1000)),
         ("group", |h| h.set_gid(1000)),

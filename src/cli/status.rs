@@ -1,0 +1,118 @@
+//! `status`: what happened at boot, on this node, from `/run/compute-init/status.json`.
+
+use super::{Exit, Ui};
+use crate::plan::status::{State, Status};
+use anyhow::{Context, bail};
+use std::fmt::Write;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How often `--wait` looks.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// Show what happened at boot, on this node
+///
+/// Exits with the code of the state it shows: 0 ready (or nothing to do), 3 failed, 4 unreachable, 5 refused.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Wait until the boot has ended, at most SECONDS
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "600")]
+    wait: Option<u64>,
+    /// Show every task, also those that changed nothing
+    #[arg(short, long)]
+    all: bool,
+    /// The file to read
+    #[arg(long, value_name = "FILE", default_value = "/run/compute-init/status.json")]
+    file: PathBuf,
+}
+
+pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
+    let status = match args.wait {
+        Some(seconds) => wait(&args.file, Duration::from_secs(seconds))?,
+        None => read(&args.file)?.with_context(|| {
+            format!("{} is missing: nothing has run since this machine started", args.file.display())
+        })?,
+    };
+    ui.result(&status, &describe(&status, args.all))?;
+    Ok(match status.state {
+        State::Ready | State::Disabled | State::NotCompute | State::Unconfigured => Exit::Done,
+        State::Running => Exit::Machine,
+        State::Failed => Exit::Failed,
+        State::Unreachable => Exit::Unreachable,
+        State::Refused => Exit::Refused,
+    })
+}
+
+fn read(file: &Path) -> anyhow::Result<Option<Status>> {
+    let bytes = match std::fs::read(file) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e).with_context(|| format!("reading {}", file.display())),
+    };
+    let status = serde_json::from_slice(&bytes).with_context(|| format!("reading {}", file.display()))?;
+    Ok(Some(status))
+}
+
+fn wait(file: &Path, limit: Duration) -> anyhow::Result<Status> {
+    let deadline = Instant::now() + limit;
+    loop {
+        let status = read(file)?;
+        if let Some(status) = status.filter(|s| s.state != State::Running) {
+            return Ok(status);
+        }
+        if Instant::now() >= deadline {
+            bail!("the boot has not ended within {} seconds ({})", limit.as_secs(), file.display());
+        }
+        std::thread::sleep(INTERVAL);
+    }
+}
+
+fn describe(status: &Status, all: bool) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_status(&mut text, status, all);
+    text
+}
+
+fn write_status(out: &mut String, status: &Status, all: bool) -> std::fmt::Result {
+    writeln!(out, "{}: {}", status.state, status.message)?;
+    if let Some(hint) = &status.hint {
+        writeln!(out, "  hint: {hint}")?;
+    }
+    for (name, value) in
+        [("host", &status.host), ("bundle", &status.bundle), ("signer", &status.signer), ("export", &status.generation)]
+    {
+        if let Some(value) = value {
+            writeln!(out, "{name:8} {value}")?;
+        }
+    }
+    writeln!(out, "time     {:.0} ms, {:.0} ms of it in commands", status.elapsed_ms, status.commands_ms)?;
+    writeln!(out, "\nstages")?;
+    for stage in &status.stages {
+        writeln!(out, "  {:8} {:>9.1} ms  {}", stage.name, stage.ms, stage.note)?;
+    }
+    let shown = |result: &str| all || !matches!(result, "ok" | "skipped");
+    let tasks: Vec<_> = status.tasks.iter().filter(|t| shown(&t.result)).collect();
+    if !tasks.is_empty() {
+        writeln!(out, "\ntasks")?;
+    }
+    for task in tasks {
+        let role = task.role.as_ref().map(|r| format!("{r} : ")).unwrap_or_default();
+        writeln!(out, "  {:8} {:>9.1} ms  {role}{}  ({})", task.result, task.ms, task.task, task.place)?;
+        for change in &task.changes {
+            let mode = change.mode.as_ref().map(|m| format!(" {m}")).unwrap_or_default();
+            let owner = change.owner.as_ref().map(|o| format!(" {o}")).unwrap_or_default();
+            writeln!(out, "             {} {}{mode}{owner}", change.what, change.target)?;
+        }
+        if let Some(message) = &task.message {
+            writeln!(out, "             {message}")?;
+        }
+    }
+    let r = &status.recap;
+    writeln!(
+        out,
+        "\nok={} changed={} failed={} skipped={} rescued={} ignored={}",
+        r.ok, r.changed, r.failed, r.skipped, r.rescued, r.ignored
+    )
+}
