@@ -4,6 +4,7 @@ use super::config::MetadataSource;
 use super::session::{Backoff, Session};
 use super::stop::Stop;
 use crate::plan::{Data, Map, limits};
+use crate::sys::file::read_bounded;
 use crate::sys::http::{HttpError, Request};
 use crate::sys::remote::{Remote, Tree};
 use crate::sys::resolve;
@@ -68,21 +69,11 @@ pub fn read(session: &Session, given: Option<Given>) -> Result<Found, Stop> {
 type Outcome = Result<Result<Found, String>, Stop>;
 
 fn file(path: &Path) -> Outcome {
-    match bounded(path) {
+    match read_bounded(path, limits::METADATA) {
         Ok(bytes) => parse(&bytes, &path.display().to_string()).map(Ok).map_err(Stop::refused),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Err(format!("{} is not there", path.display()))),
         Err(e) => Err(Stop::refused(format!("reading {}: {e}", path.display()))),
     }
-}
-
-/// Reads a file of metadata, no larger than metadata may be.
-pub fn bounded(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(limits::METADATA + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limits::METADATA {
-        return Err(std::io::Error::other(format!("larger than {} bytes", limits::METADATA)));
-    }
-    Ok(bytes)
 }
 
 fn drive(session: &Session) -> Outcome {

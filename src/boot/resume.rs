@@ -1,0 +1,195 @@
+//! The last stage: give the node back to Slurm, where it is ours to give. And when a boot fails: tell Slurm why.
+
+use super::apply::Applied;
+use super::config::Policy;
+use super::session::{Backoff, Session};
+use super::slurm::{self, Asked, Node};
+use super::stop::Stop;
+use crate::sys::command::Runner;
+use std::time::{Duration, Instant};
+
+/// What every reason of ours starts with.
+pub const OURS: &str = "compute-init:";
+/// Reasons that Slurm itself gives.
+const SLURMS: [&str; 2] = ["Not responding", "Node unexpectedly rebooted"];
+/// How far the node's clocks may be apart.
+const SLACK: i64 = 5;
+
+/// What to do with a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Resume it: why it is ours to resume.
+    Resume(String),
+    /// Leave it: why.
+    Leave(String),
+}
+
+/// Waits until Slurm knows the state of this boot's node, then resumes it as policy says.
+pub fn run(session: &mut Session, _applied: &Applied) -> Result<((), String), Stop> {
+    let note = |text: &str| Ok(((), text.to_owned()));
+    if session.options.check {
+        return note("left alone: check mode");
+    }
+    if session.options.no_resume {
+        return note("left alone: --no-resume");
+    }
+    if session.config.resume == Policy::Slurm {
+        return note("left to Slurm: resume is slurm");
+    }
+    let host = session.host.clone();
+    let until = Instant::now() + session.config.deadlines.resume;
+    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2), until);
+    let started = boot_started();
+    let mut asked_systemd = false;
+    let node = loop {
+        let why = match slurm::show(session.runner, &host) {
+            Asked::NoSlurm => return note("no scontrol on this node: nothing to resume"),
+            Asked::Unknown => return note(&format!("Slurm knows no node {host}: nothing to resume")),
+            Asked::Node(node) if settled(&node, started) => break node,
+            Asked::Node(node) => format!("slurmctld has not heard from this node's slurmd (state {})", node.state),
+            Asked::Away(why) => format!("slurmctld does not answer: {why}"),
+        };
+        if !asked_systemd {
+            asked_systemd = true;
+            if !slurm::slurmd_runs(session.runner) {
+                return note("slurmd does not run on this node: Slurm is left alone");
+            }
+        }
+        if !backoff.wait() {
+            return Err(Stop::unreachable(format!("the roles are applied, but {why}"))
+                .hint("the node stays as it is in Slurm; resuming is tried again in the background"));
+        }
+    };
+    match decide(&node, session.config.resume) {
+        Decision::Leave(why) => note(&why),
+        Decision::Resume(why) => give_back(session.runner, &host, &why, &mut backoff),
+    }
+}
+
+/// Asks for resumption and looks whether it came about: Slurm refuses it while the node still registers.
+fn give_back(runner: &dyn Runner, host: &str, why: &str, backoff: &mut Backoff) -> Result<((), String), Stop> {
+    loop {
+        let asked = slurm::resume(runner, host);
+        let trouble = match (asked, slurm::show(runner, host)) {
+            (_, Asked::Node(node)) if !node.out() => {
+                return Ok(((), format!("resumed ({why}), now {}", node.state)));
+            }
+            (Err(e), _) => e,
+            (Ok(()), Asked::Node(node)) => format!("it stays {}", node.state),
+            (Ok(()), _) => "slurmctld does not answer".to_owned(),
+        };
+        if !backoff.wait() {
+            return Err(Stop::unreachable(format!("the roles are applied, but {host} could not be resumed: {trouble}"))
+                .hint("resuming is tried again in the background"));
+        }
+    }
+}
+
+/// Whether Slurm's view is of this boot: slurmd has registered since the machine started.
+fn settled(node: &Node, boot: Option<i64>) -> bool {
+    if node.silent() {
+        return false;
+    }
+    match (node.slurmd_started, boot) {
+        (Some(slurmd), Some(boot)) => slurmd + SLACK >= boot,
+        _ => true,
+    }
+}
+
+/// Whose decision it was that the node is out, and whether policy lets us end it.
+pub fn decide(node: &Node, policy: Policy) -> Decision {
+    let reason = slurm::plain(&node.reason);
+    let shown = if reason.is_empty() { "no reason given".to_owned() } else { format!("reason: {reason}") };
+    if !node.out() {
+        return Decision::Leave(format!("in service, {}", node.state));
+    }
+    let ours = node.reason.starts_with(OURS);
+    let slurms = SLURMS.iter().any(|s| node.reason.starts_with(s));
+    match policy {
+        Policy::Slurm => Decision::Leave("left to Slurm".to_owned()),
+        Policy::Always => Decision::Resume(shown),
+        Policy::Owned if ours => Decision::Resume(shown),
+        // A drain is somebody's wish, also on a node that went down meanwhile.
+        Policy::Owned if slurms && !node.has("DRAIN") && !node.has("FAIL") => Decision::Resume(shown),
+        Policy::Owned => {
+            let state = if node.has("DRAIN") { "drained" } else { "down" };
+            Decision::Leave(format!("stays {state}: it is not ours to resume ({shown})"))
+        }
+    }
+}
+
+/// Tells Slurm why the boot failed, as well as that can be done. Somebody else's drain keeps its reason.
+pub fn drain(session: &mut Session, reason: &str) {
+    if session.options.check || session.options.no_resume {
+        return;
+    }
+    let host = session.host.clone();
+    let text = match slurm::show(session.runner, &host) {
+        Asked::NoSlurm | Asked::Unknown => return,
+        Asked::Node(node) if node.has("DRAIN") && !node.reason.starts_with(OURS) => {
+            format!("drained already (reason: {})", slurm::plain(&node.reason))
+        }
+        _ => match slurm::drain(session.runner, &host, &format!("{OURS} {reason}")) {
+            Ok(()) => format!("drained (reason: {OURS} {})", slurm::plain(reason)),
+            Err(e) => format!("could not be drained: {e}"),
+        },
+    };
+    session.line(&format!("slurm              {host} {text}"));
+}
+
+/// When this machine, or this container, started: seconds since the epoch.
+fn boot_started() -> Option<i64> {
+    let stat = std::fs::read_to_string("/proc/stat").ok()?;
+    let boot: i64 = stat.lines().find_map(|l| l.strip_prefix("btime "))?.trim().parse().ok()?;
+    let init = std::fs::read_to_string("/proc/1/stat").ok()?;
+    // The name, in brackets, may hold spaces; start time is the 20th field after it, in hundredths of a second.
+    let ticks: i64 = init.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()?;
+    Some(boot + ticks / 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Decision, decide, settled};
+    use crate::boot::config::Policy;
+    use crate::boot::slurm::Node;
+
+    fn node(state: &str, flags: &[&str], reason: &str) -> Node {
+        let flags = flags.iter().map(|f| (*f).to_owned()).collect();
+        Node { state: state.to_owned(), flags, reason: reason.to_owned(), slurmd_started: None }
+    }
+
+    /// State, flags, reason, and whether policies owned, slurm and always resume.
+    const TABLE: [(&str, &[&str], &str, [bool; 3]); 12] = [
+        ("IDLE", &[], "", [false, false, false]),
+        ("ALLOCATED", &[], "", [false, false, false]),
+        ("MIXED", &[], "Node unexpectedly rebooted", [false, false, false]),
+        ("DOWN", &[], "Node unexpectedly rebooted", [true, false, true]),
+        ("DOWN", &[], "Not responding", [true, false, true]),
+        ("DOWN", &[], "broken fan", [false, false, true]),
+        ("DOWN", &[], "", [false, false, true]),
+        ("IDLE", &["DRAIN"], "maintenance", [false, false, true]),
+        ("DOWN", &["DRAIN"], "Not responding", [false, false, true]),
+        ("IDLE", &["DRAIN"], "compute-init: role nfs: task Mount failed", [true, false, true]),
+        ("DOWN", &["DRAIN"], "compute-init: role nfs: task Mount failed", [true, false, true]),
+        ("IDLE", &["FAIL"], "health check", [false, false, true]),
+    ];
+
+    #[test]
+    fn every_state_under_every_policy() {
+        for (state, flags, reason, wanted) in TABLE {
+            for (policy, wanted) in [Policy::Owned, Policy::Slurm, Policy::Always].into_iter().zip(wanted) {
+                let decision = decide(&node(state, flags, reason), policy);
+                assert_eq!(matches!(decision, Decision::Resume(_)), wanted, "{state} {flags:?} {reason} {policy:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_view_from_before_the_boot_does_not_count() {
+        let mut seen = node("IDLE", &[], "");
+        seen.slurmd_started = Some(100);
+        assert!(!settled(&seen, Some(200)) && settled(&seen, Some(103)) && settled(&seen, None));
+        assert!(!settled(&node("IDLE", &["NOT_RESPONDING"], ""), None));
+        assert!(settled(&node("DOWN", &[], ""), Some(200)), "no start time: what Slurm says counts");
+    }
+}
