@@ -211,9 +211,9 @@ fn remove(dir: &Path) -> io::Result<()> {
 fn full(doing: &str, e: &io::Error) -> Stop {
     let stop = Stop::failed(format!("{doing}: {e}"));
     match e.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            stop.hint("make room; the generation before stays in force").reason("stage: no space left on the node's disk")
-        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => stop
+            .hint("make room; the generation before stays in force")
+            .reason("stage: no space left on the node's disk"),
         _ => stop.reason("stage: the node's disk cannot be written"),
     }
 }

@@ -163,9 +163,7 @@ fn parse(bytes: &[u8], from: &str) -> Result<Found, String> {
     };
     let meta = match document.get("meta") {
         None | Some(serde_json::Value::Null) => Map::new(),
-        Some(serde_json::Value::Object(meta)) => {
-            meta.iter().map(|(k, v)| (Data::Unsafe(k.clone()), data(v))).collect()
-        }
+        Some(serde_json::Value::Object(meta)) => meta.iter().map(|(k, v)| (Data::Unsafe(k.clone()), data(v))).collect(),
         Some(_) => return Err(format!("metadata from {from}: meta is not an object")),
     };
     Ok(Found { meta, from: from.to_owned() })

@@ -1,8 +1,179 @@
-//! The seven stages.
+//! A boot: seven stages in order, each taking what the one before it proved. [`stages`] shows them.
+//!
+//! `docs/boot.md` describes stages, states, exit codes, files, configuration and policies.
 
+mod apply;
 pub mod config;
+mod gate;
+mod generation;
+mod metadata;
+mod mount;
+mod needs;
 pub mod options;
+mod outside;
 mod overlay;
+mod resume;
+mod session;
+mod slurm;
+mod stage;
 mod stop;
+mod verify;
 
 pub use stop::Stop;
+
+use crate::apply::FactSource;
+use crate::plan::status::{EXIT_BUSY, EXIT_MACHINE, State, Status};
+use crate::sys::command::{Recorder, Runner};
+use crate::sys::file::{self, Look};
+use crate::sys::lock::{Lock, LockError};
+use config::Config;
+use options::Options;
+use outside::Outside;
+use session::Session;
+use std::fs::DirBuilder;
+use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::rc::Rc;
+
+/// What a boot uses of the world.
+pub struct World<'a> {
+    /// Runs commands.
+    pub runner: &'a dyn Runner,
+    /// This node's facts.
+    pub facts: Rc<dyn FactSource>,
+    /// Where lines for people go.
+    pub out: &'a mut dyn Write,
+}
+
+/// How a boot ended.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// The exit code.
+    pub code: u8,
+    /// What `status.json` says, where it came to that.
+    pub status: Option<Status>,
+}
+
+/// The boot itself.
+fn stages(session: &mut Session, outside: Outside, facts: Rc<dyn FactSource>) -> Result<(), Stop> {
+    let Outside { verified, metadata, export, .. } = outside;
+    let verified = session.stage("verify", |s| verify::run(s, verified))?;
+    let admitted = session.stage("gate", |s| gate::run(s, verified, metadata))?;
+    let mounted = session.stage("mount", |s| mount::run(s, admitted, export))?;
+    let staged = session.stage("stage", |s| stage::run(s, mounted))?;
+    let scope = session.stage("overlay", |s| overlay::run(s, staged))?;
+    let applied = session.stage("apply", |s| apply::run(s, scope, facts))?;
+    session.stage("resume", |s| resume::run(s, &applied))
+}
+
+/// Boots: what lies outside the root is opened, the root entered, the lock taken; then the stages run.
+pub fn run(options: &Options, world: World) -> Finished {
+    let World { runner, facts, out } = world;
+    match prepare(options) {
+        Ok((host, outside)) => locked(options, host, outside, World { runner, facts, out }),
+        Err(why) => machine_error(out, &why),
+    }
+}
+
+fn prepare(options: &Options) -> Result<(String, Outside), String> {
+    if !nix::unistd::geteuid().is_root() {
+        return Err("compute-init-boot configures the whole node: run it as root".to_owned());
+    }
+    let host = outside::host(options)?;
+    let outside = Outside::open(options)?;
+    if let Some(root) = &options.root {
+        let entered = nix::unistd::chroot(root).and_then(|()| nix::unistd::chdir("/"));
+        entered.map_err(|e| format!("entering {}: {e}", root.display()))?;
+    }
+    Ok((host, outside))
+}
+
+fn locked(options: &Options, host: String, outside: Outside, world: World) -> Finished {
+    let World { runner, facts, out } = world;
+    let config = outside.config(Path::new(options::CONFIG));
+    let (config, mistakes) = match config {
+        Ok(config) => (config, Vec::new()),
+        Err(mistakes) => (Config::default(), mistakes),
+    };
+    // Check mode leaves nothing behind, so it takes no lock.
+    let lock = if options.check { None } else { Some(take_lock(&config.run_dir)) };
+    let _lock = match lock {
+        None => None,
+        Some(Ok(lock)) => Some(lock),
+        Some(Err(LockError::Held(pid))) => {
+            let who = pid.map(|p| format!(" (process {p})")).unwrap_or_default();
+            let _ = writeln!(out, "another compute-init-boot is running{who}: the work is left to it");
+            return Finished { code: EXIT_BUSY, status: None };
+        }
+        Some(Err(LockError::Io(e))) => {
+            return machine_error(out, &format!("locking {}: {e}", config.run_dir.display()));
+        }
+    };
+    let recorder = Recorder::new(runner);
+    let mut session = Session::new(options, config, host, &recorder, out);
+    if let Err(e) = write_status(&session) {
+        return machine_error(session.out(), &format!("writing status.json: {e}"));
+    }
+    let result = match mistakes.is_empty() {
+        true => stages(&mut session, outside, facts),
+        false => Err(Stop::refused(mistakes.join("; ")).hint("see docs/boot.md for the settings")),
+    };
+    conclude(&mut session, result)
+}
+
+/// Says how it ended: to Slurm where it failed, to people, to `status.json` and to those who wait for the sentinel.
+fn conclude(session: &mut Session, result: Result<(), Stop>) -> Finished {
+    let (state, message, hint) = match result {
+        Ok(()) if session.options.check => (State::Ready, "checked, nothing was changed".to_owned(), None),
+        Ok(()) => {
+            let changed = session.status.recap.changed;
+            (State::Ready, format!("the node is as its roles want it, {changed} changed"), None)
+        }
+        Err(stop) => {
+            if stop.state == State::Failed {
+                resume::drain(session, stop.reason.as_deref().unwrap_or("the boot failed"));
+            }
+            (stop.state, stop.message, stop.hint)
+        }
+    };
+    session.finish(state, message, hint);
+    session.conclusion();
+    let mut code = state.exit_code();
+    if !session.options.check {
+        let left = write_status(session).and_then(|()| if code == 0 { write_sentinel(session) } else { Ok(()) });
+        if let Err(e) = left {
+            session.line(&format!("writing status.json or the sentinel: {e}"));
+            code = code.max(EXIT_MACHINE);
+        }
+    }
+    Finished { code, status: Some(session.status.clone()) }
+}
+
+fn take_lock(run_dir: &Path) -> Result<Lock, LockError> {
+    DirBuilder::new().recursive(true).mode(0o755).create(run_dir).map_err(LockError::Io)?;
+    Lock::take(&run_dir.join("lock"))
+}
+
+fn write_status(session: &Session) -> io::Result<()> {
+    if session.options.check {
+        return Ok(());
+    }
+    let mut text = serde_json::to_vec_pretty(&session.status)?;
+    text.push(b'\n');
+    file::replace(&session.config.run_dir.join("status.json"), &text, &Look { mode: 0o644, ..Look::default() })
+}
+
+fn write_sentinel(session: &Session) -> io::Result<()> {
+    let Some(path) = &session.config.sentinel else { return Ok(()) };
+    if path.exists() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o755).create(file::parent(path))?;
+    file::replace(path, b"", &Look { mode: 0o644, ..Look::default() })
+}
+
+fn machine_error(out: &mut dyn Write, why: &str) -> Finished {
+    let _ = writeln!(out, "error: {why}");
+    Finished { code: EXIT_MACHINE, status: None }
+}

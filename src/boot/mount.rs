@@ -166,7 +166,9 @@ mod tests {
 
     #[test]
     fn sources_are_told_apart() {
-        assert!(matches!(given("nfs://10.0.0.1/exports/c"), Ok(Given::Nfs(h, p)) if h == "10.0.0.1" && p == "/exports/c"));
+        assert!(
+            matches!(given("nfs://10.0.0.1/exports/c"), Ok(Given::Nfs(h, p)) if h == "10.0.0.1" && p == "/exports/c")
+        );
         assert!(matches!(given("nfs://[fd00::1]/x"), Ok(Given::Nfs(h, _)) if h == "[fd00::1]"));
         assert!(matches!(given("file:///tmp"), Ok(Given::Directory(_, Ok(_)))));
         assert!(matches!(given("/none/there"), Ok(Given::Directory(_, Err(_)))));

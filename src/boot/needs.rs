@@ -252,8 +252,11 @@ mod tests {
 
     #[test]
     fn only_reached_variables_ask() {
-        let vars =
-            [("a", Data::str("{{ b }}")), ("b", Data::str("{{ hostvars[groups['control'].0].addr }}")), ("c", Data::str("x"))];
+        let vars = [
+            ("a", Data::str("{{ b }}")),
+            ("b", Data::str("{{ hostvars[groups['control'].0].addr }}")),
+            ("c", Data::str("x")),
+        ];
         assert!(asked(&vars, &["c"], &[]).is_empty());
         let found = asked(&vars, &["a"], &[]);
         assert_eq!(found.hosts.into_iter().collect::<Vec<_>>(), ["ctl"]);

@@ -79,8 +79,10 @@ fn give_back(runner: &dyn Runner, host: &str, why: &str, backoff: &mut Backoff) 
             (Ok(()), _) => "slurmctld does not answer".to_owned(),
         };
         if !backoff.wait() {
-            return Err(Stop::unreachable(format!("the roles are applied, but {host} could not be resumed: {trouble}"))
-                .hint("resuming is tried again in the background"));
+            return Err(Stop::unreachable(format!(
+                "the roles are applied, but {host} could not be resumed: {trouble}"
+            ))
+            .hint("resuming is tried again in the background"));
         }
     }
 }

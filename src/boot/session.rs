@@ -78,6 +78,11 @@ impl<'a> Session<'a> {
         let _ = self.out.flush();
     }
 
+    /// Where lines go, for what ends before there is a status.
+    pub fn out(&mut self) -> &mut dyn Write {
+        self.out
+    }
+
     /// Fills in how it ended.
     pub fn finish(&mut self, state: State, message: String, hint: Option<String>) {
         self.status.state = state;
@@ -100,7 +105,12 @@ impl<'a> Session<'a> {
             ));
         }
         let elapsed = show(status.elapsed_ms);
-        lines.push(format!("{}: {} (in {elapsed}, commands {})", status.state, status.message, show(status.commands_ms)));
+        lines.push(format!(
+            "{}: {} (in {elapsed}, commands {})",
+            status.state,
+            status.message,
+            show(status.commands_ms)
+        ));
         if let Some(hint) = &status.hint {
             lines.push(format!("hint: {hint}"));
         }

@@ -103,7 +103,8 @@ fn copy(session: &Session, admitted: &Admitted, source: &mut Source) -> Result<D
     let others = others(admitted, &hostvars, host, source)?;
     if !others.is_empty() {
         let shown: Map = others.iter().map(|(h, m)| (Data::str(h.as_str()), Data::Map(m.clone()))).collect();
-        let bytes = serde_json::to_vec(&Data::Map(shown)).map_err(|e| Stop::failed(format!("writing {OTHERS}: {e}")))?;
+        let bytes =
+            serde_json::to_vec(&Data::Map(shown)).map_err(|e| Stop::failed(format!("writing {OTHERS}: {e}")))?;
         copy.put(OTHERS, &bytes)?;
     }
     Ok(Done { copy, hostvars, others })
@@ -142,6 +143,9 @@ fn others(admitted: &Admitted, own: &Map, host: &str, source: &mut Source) -> Re
     let plan = admitted.verified.plan();
     let asked = needs::of(&Known { vars: own, groups, host: name }, &plan.needs.variables, &asking(admitted)?);
     let mut found = Vec::new();
+    if asked.is_empty() {
+        return Ok(found);
+    }
     let mut read = 0;
     for other in &asked.hosts {
         let short = other.split('.').next().unwrap_or(other);
@@ -153,7 +157,10 @@ fn others(admitted: &Admitted, own: &Map, host: &str, source: &mut Source) -> Re
         let Some(bytes) = source.read(&file)? else { continue };
         read += bytes.len() as u64;
         if read > limits::EXPORT_OTHERS {
-            return Err(Stop::refused(format!("hostvars of other hosts are larger than {} bytes", limits::EXPORT_OTHERS)));
+            return Err(Stop::refused(format!(
+                "hostvars of other hosts are larger than {} bytes",
+                limits::EXPORT_OTHERS
+            )));
         }
         let chosen = chosen(&asked, &bytes, &file)?;
         if !chosen.is_empty() {
@@ -209,7 +216,8 @@ fn unescape(text: &str) -> String {
 /// A file of variables: JSON, else YAML; a dictionary.
 fn variables(bytes: &[u8], file: &str) -> Result<Map, Stop> {
     let broken = |what: String| {
-        Stop::refused(format!("the export's {file} cannot be read: {what}")).hint("run the export again on the control node")
+        Stop::refused(format!("the export's {file} cannot be read: {what}"))
+            .hint("run the export again on the control node")
     };
     match yaml::read_vars(bytes) {
         Ok(Data::Map(map)) => Ok(map),
@@ -236,7 +244,8 @@ impl Source {
     /// Names of the files in a directory; what is hidden or oddly named is not for nodes.
     fn list(&mut self, path: &str) -> Result<Vec<String>, Stop> {
         let entries = self.tree.list(path).map_err(|e| self.told_apart(path, &e))?.unwrap_or_default();
-        let wanted = |e: &crate::sys::remote::Entry| (path == "hostvars") == e.directory && generation::plain_name(&e.name);
+        let wanted =
+            |e: &crate::sys::remote::Entry| (path == "hostvars") == e.directory && generation::plain_name(&e.name);
         Ok(entries.into_iter().filter(wanted).map(|e| e.name).collect())
     }
 
@@ -252,7 +261,9 @@ impl Source {
             Some(nix::libc::ELOOP | nix::libc::EINVAL | nix::libc::ENOTDIR | nix::libc::EISDIR) => {
                 Stop::refused(format!("the export's {path} is not a plain file or directory"))
             }
-            _ if e.kind() == io::ErrorKind::TimedOut => Stop::unreachable(format!("reading the export's {path} took too long")),
+            _ if e.kind() == io::ErrorKind::TimedOut => {
+                Stop::unreachable(format!("reading the export's {path} took too long"))
+            }
             _ => Stop::unreachable(format!("reading the export's {path}: {e}")),
         }
     }
@@ -264,8 +275,8 @@ fn stale(session: &mut Session, admitted: Admitted, why: &str) -> Result<(Staged
     let Stale::MaxAge(most) = session.config.export.stale else {
         return Err(unreachable("a staged generation may not stand in (export.stale: never)".to_owned()));
     };
-    let (generation, dir) = generation::current(&session.staged_dir())
-        .ok_or_else(|| unreachable("no generation is staged".to_owned()))?;
+    let (generation, dir) =
+        generation::current(&session.staged_dir()).ok_or_else(|| unreachable("no generation is staged".to_owned()))?;
     let age = age(&dir);
     if age > most {
         return Err(unreachable(format!("the staged generation was last right {} ago", ago(age))));

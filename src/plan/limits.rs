@@ -24,6 +24,8 @@ pub const METADATA: u64 = 1 << 20;
 pub const EXPORT_FILE: u64 = 64 << 20;
 /// Bytes staged from the export in all.
 pub const EXPORT_TOTAL: u64 = 256 << 20;
+/// Bytes of other hosts' variables that are read to find what is asked of them; little of it is kept.
+pub const EXPORT_OTHERS: u64 = 1 << 30;
 /// Files staged from the export.
 pub const EXPORT_FILES: usize = 4096;
 /// Bytes of one YAML document.

@@ -15,7 +15,7 @@ pub enum State {
     NotCompute,
     /// The control export, or this host's entry in it, is not there yet.
     Unconfigured,
-    /// Metadata or the export could not be reached within the deadline; tried again in the background.
+    /// Metadata, the export or slurmctld could not be reached within the deadline; tried again in the background.
     Unreachable,
     /// The bundle or the export was refused; the node is untouched.
     Refused,
@@ -25,13 +25,19 @@ pub enum State {
     Ready,
 }
 
+/// Exit code of an error of the machine before a state could be told.
+pub const EXIT_MACHINE: u8 = 1;
+/// Exit code of a command line that can't be read.
+pub const EXIT_USAGE: u8 = 2;
+/// Exit code of an executor that leaves the work to one that is running already.
+pub const EXIT_BUSY: u8 = 6;
+
 impl State {
-    /// The executor's exit code for the state. 2 (a usage error) and 101 (a crash) are never states; 1 is an
-    /// error of the machine before a state could be told.
+    /// The executor's exit code for the state. [`EXIT_USAGE`], [`EXIT_BUSY`] and 101 (a crash) are never states.
     pub fn exit_code(self) -> u8 {
         match self {
             State::Ready | State::Disabled | State::NotCompute | State::Unconfigured => 0,
-            State::Running => 1,
+            State::Running => EXIT_MACHINE,
             State::Failed => 3,
             State::Unreachable => 4,
             State::Refused => 5,
