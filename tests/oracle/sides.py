@@ -1,5 +1,7 @@
 """The two sides: Ansible running the shipped playbook, and compute-init built, installed and booted."""
 
+import copy
+import dataclasses
 import json
 import os
 import pathlib
@@ -9,53 +11,63 @@ import time
 
 import sandbox
 
-HOST = "bl-compute-0"
-CLUSTER = sandbox.REPOSITORY / "tests/cluster"
 # Names that an inventory cannot set; Ansible makes them itself.
 MAGIC = ("groups", "group_names", "inventory_hostname", "inventory_hostname_short")
+BOOT = "/oracle/bin/compute-init-boot"
 
 
+@dataclasses.dataclass
 class Boot:
-    """One boot: what it said, whether it was well, what it counts as changed, how long it took."""
+    """One boot: whether it was well, how many changes it counts, what it said, how long it took."""
 
-    def __init__(self, good, changes, output, seconds):
-        self.good, self.changes, self.output, self.seconds = good, changes, output, seconds
-
-
-def write_export(directory, hostvars):
-    """The cluster's export with this node's variables."""
-    shutil.rmtree(directory, ignore_errors=True)
-    shutil.copytree(CLUSTER / "export", directory)
-    (directory / "hostvars" / HOST / "hostvars.yml").write_text(json.dumps(hostvars, indent=1))
+    good: bool
+    changes: int
+    output: str
+    seconds: float
 
 
-def hostvars():
-    return json.loads((CLUSTER / "export/hostvars" / HOST / "hostvars.yml").read_text())
+@dataclasses.dataclass
+class Cluster:
+    """What both sides are given: an export, the node's variables in it, and the instance's metadata."""
+
+    host: str
+    export: pathlib.Path
+    hostvars: dict
+    metadata: dict
+
+    @classmethod
+    def read(cls, host, export, metadata):
+        hostvars = json.loads((export / "hostvars" / host / "hostvars.yml").read_text())
+        return cls(host, export, hostvars, json.loads(metadata.read_text()))
+
+    def copy(self):
+        return copy.deepcopy(self)
+
+    def write(self, directory):
+        """The export with this node's variables, as the control node would serve it."""
+        shutil.rmtree(directory, ignore_errors=True)
+        shutil.copytree(self.export, directory)
+        (directory / "hostvars" / self.host / "hostvars.yml").write_text(json.dumps(self.hostvars, indent=1))
+
+    def inventory(self):
+        """The inventory that says what the export says: hosts and groups, and variables where a host has any."""
+        groups = self.hostvars["groups"]
+        hosts = {}
+        for host in groups["all"]:
+            file = self.export / "hostvars" / host / "hostvars.yml"
+            values = self.hostvars if host == self.host else json.loads(file.read_text()) if file.exists() else {}
+            hosts[host] = {k: v for k, v in values.items() if k not in MAGIC}
+        hosts[self.host].update(ansible_connection="local", ansible_python_interpreter="/usr/bin/python3")
+        named = {g: members for g, members in groups.items() if g not in ("all", "ungrouped")}
+        children = {g: {"hosts": {h: {} for h in members}} for g, members in named.items()}
+        return {"all": {"hosts": hosts, "children": children}}
 
 
-def metadata():
-    return json.loads((CLUSTER / "metadata/seven-plus.json").read_text())
-
-
-def inventory(export, own):
-    """The inventory that says what the export says: hosts and groups, and each host's variables where it has any."""
-    groups = own["groups"]
-    hosts = {}
-    for host in groups["all"]:
-        file = export / "hostvars" / host / "hostvars.yml"
-        values = json.loads(file.read_text()) if file.exists() else {}
-        hosts[host] = {k: v for k, v in values.items() if k not in MAGIC}
-    hosts[HOST].update(ansible_connection="local", ansible_python_interpreter="/usr/bin/python3")
-    children = {g: {"hosts": {h: {} for h in members}} for g, members in groups.items() if g not in ("all", "ungrouped")}
-    return {"all": {"hosts": hosts, "children": children}}
-
-
-def ansible(box, own, meta):
+def ansible(box, cluster):
     """ansible-playbook in the sandbox, on the export's data."""
-    export = box.shared / "export"
-    write_export(export, own)
-    (box.shared / "inventory.json").write_text(json.dumps(inventory(export, own)))
-    extra = {"compute_init_metadata": meta["meta"], "compute_init_staged": "/oracle/export"}
+    cluster.write(box.shared / "export")
+    (box.shared / "inventory.json").write_text(json.dumps(cluster.inventory()))
+    extra = {"compute_init_metadata": cluster.metadata["meta"], "compute_init_staged": "/oracle/export"}
     (box.shared / "extra.json").write_text(json.dumps(extra))
     env = {
         "PYTHONPATH": "/oracle/ansible",
@@ -65,12 +77,39 @@ def ansible(box, own, meta):
         "ANSIBLE_REMOTE_TEMP": "/tmp/ansible-remote",
         "ANSIBLE_NOCOLOR": "1",
     }
-    argv = "python3 -m ansible playbook -i /oracle/inventory.json --limit".split() + [HOST]
+    argv = "python3 -m ansible playbook -i /oracle/inventory.json --limit".split() + [cluster.host]
     argv += ["-e", "@/oracle/extra.json", "/oracle/repository/templates/compute-init.yml"]
     started = time.monotonic()
     done = box.run(argv, env)
     seconds = time.monotonic() - started
-    recap = dict(
-        field.split("=") for line in done.stdout.splitlines() if line.startswith(HOST) for field in line.split(":", 1)[1].split()
-    )
-    return Boot(done.returncode == 0, int(recap.get("changed", -1)), done.stdout, seconds)
+    recap = [line for line in done.stdout.splitlines() if line.startswith(cluster.host + " ")]
+    counts = dict(field.split("=") for line in recap for field in line.split(":", 1)[1].split())
+    return Boot(done.returncode == 0, int(counts.get("changed", -1)), done.stdout, seconds)
+
+
+def install(box, binaries):
+    """Builds the shipped playbook into a signed bundle and installs executor, bundle and key in the sandbox."""
+    (box.shared / "bin").mkdir(exist_ok=True)
+    for name in ("compute-init", "compute-init-boot"):
+        if not (binaries / name).exists():
+            raise SystemExit(f"oracle: {binaries / name} is missing: cargo build --release, or give --binaries")
+        shutil.copy(binaries / name, box.shared / "bin" / name)
+    for argv in (
+        "compute-init keygen --out /oracle/key",
+        "compute-init build /oracle/repository/templates/compute-init.yml --key /oracle/key.pem -o /oracle/bundle",
+        "compute-init install --root / --bundle /oracle/bundle --trust /oracle/key.pub.pem",
+    ):
+        done = box.run(argv.replace("compute-init ", "/oracle/bin/compute-init ", 1).split())
+        if done.returncode:
+            raise SystemExit(f"oracle: {argv}: {done.stdout}")
+
+
+def compute_init(box, cluster):
+    """The installed executor, on the same export."""
+    cluster.write(box.shared / "export")
+    (box.shared / "metadata.json").write_text(json.dumps(cluster.metadata))
+    started = time.monotonic()
+    done = box.run([BOOT, "--metadata", "/oracle/metadata.json", "--export", "/oracle/export"])
+    seconds = time.monotonic() - started
+    status = json.loads(box.shell("cat /run/compute-init/status.json 2> /dev/null || echo '{}'"))
+    return Boot(status.get("state") == "ready", status.get("recap", {}).get("changed", -1), done.stdout, seconds)
