@@ -1,0 +1,129 @@
+"""What must happen, in the order in which it happens: each case builds on the state that the one before left."""
+
+import json
+
+import lab
+from lab import Unmet
+
+
+def check(holds, message):
+    if not holds:
+        raise Unmet(message)
+
+
+def slurm(cluster, field="%T"):
+    return cluster.control.says("sinfo", "-h", "-n", "node1", "-o", field)
+
+
+def reason(cluster):
+    return cluster.control.says("sinfo", "-R", "-h", "-o", "%E").strip()
+
+
+def until_idle(cluster):
+    cluster.until("the node is idle in sinfo", lambda: slurm(cluster) == "idle")
+
+
+def status(cluster):
+    return json.loads(cluster.node.says("cat", "/run/compute-init/status.json"))
+
+
+def until_ended(cluster, state):
+    """Waits until the boot's unit is done, and holds it to a state."""
+    cluster.until(
+        "compute-init.service ends",
+        lambda: cluster.node.says("systemctl", "show", "-P", "ActiveState", "compute-init") in ("active", "inactive", "failed")
+        and cluster.node.says("sh", "-c", "cat /run/compute-init/status.json 2>/dev/null").startswith("{")
+        and status(cluster)["state"] != "running",
+    )
+    found = status(cluster)
+    check(found["state"] == state, f"the boot ended as {found['state']} ({found['message']}), not {state}")
+    return found
+
+
+def job_runs(cluster):
+    output = cluster.control.run("timeout", "60", "srun", "-Q", "-N1", "hostname")
+    check(output.returncode == 0 and output.stdout.strip() == "node1", f"srun hostname: {output.stdout}")
+
+
+def ssh_lets_in(cluster):
+    """An administrator logs in from the control node, through sshd and PAM."""
+    argv = ["ssh", "-i", "/etc/ssh/keys/id", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
+    argv += ["-o", "BatchMode=yes", "-o", "ConnectTimeout=20", "-q", "admin@10.77.0.2", "hostname"]
+    cluster.until("ssh lets an administrator in", lambda: cluster.control.says(*argv) == "node1")
+
+
+def first_boot_ends_idle(cluster):
+    cluster.control.start()
+    cluster.until("slurmctld answers", lambda: "UP" in cluster.control.says("scontrol", "ping"))
+    cluster.node.start()
+    cluster.node.wait_up()
+    found = until_ended(cluster, "ready")
+    check(found["recap"]["changed"] > 5, f"a first boot changes things, this one {found['recap']}")
+    until_idle(cluster)
+    job_runs(cluster)
+    ssh_lets_in(cluster)
+    check(cluster.node.says("id", "-u", "alice") == "2001", "alice has not the uid 2001")
+
+
+def reboot_comes_back(cluster):
+    cluster.node.reboot()
+    found = until_ended(cluster, "ready")
+    check(found["recap"]["changed"] == 0, f"a second boot changes nothing, this one {found['recap']}")
+    until_idle(cluster)
+    log = cluster.control.says("cat", "/var/log/slurm/slurmctld.log")
+    check("unexpectedly rebooted" in log, "Slurm did not hold the node down, so nothing was proved")
+    job_runs(cluster)
+
+
+def administrators_drain_stays(cluster):
+    cluster.control.run("scontrol", "update", "nodename=node1", "state=drain", "reason=disk swap")
+    cluster.node.reboot()
+    until_ended(cluster, "ready")
+    cluster.until("slurmd runs", lambda: cluster.node.says("systemctl", "is-active", "slurmd") == "active")
+    # Whatever would undo the drain has had its time once the node has registered.
+    cluster.until("the node has registered", lambda: "*" not in slurm(cluster, "%t"))
+    check("drain" in slurm(cluster), f"the drained node is {slurm(cluster)}")
+    check(reason(cluster) == "disk swap", f"the reason is now {reason(cluster)!r}")
+    cluster.control.run("scontrol", "update", "nodename=node1", "state=resume")
+    until_idle(cluster)
+
+
+def failing_task_drains(cluster):
+    cluster.write_export(basic_users_users=[{"name": "mallory", "uid": 42}])
+    cluster.node.reboot()
+    found = until_ended(cluster, "failed")
+    check("mallory" in found["message"], f"the message names nobody: {found['message']}")
+    check(cluster.node.says("systemctl", "is-failed", "compute-init") == "failed", "the unit is not failed")
+    cluster.until("the node is drained", lambda: "drain" in slurm(cluster))
+    said = reason(cluster)
+    check("basic_users" in said and "Check that no user has a uid of the system" in said, f"the reason is {said!r}")
+    ssh_lets_in(cluster)
+    check(cluster.node.says("systemctl", "is-active", "multi-user.target") == "active", "the login does not come up")
+
+
+def repair_and_restart(cluster):
+    """What operators do today: remove the sentinel, restart the unit by its old name."""
+    cluster.write_export()
+    done = cluster.node.run("sh", "-c", "rm -f /var/lib/ansible-init.done && systemctl restart ansible-init", timeout=lab.PATIENCE)
+    check(done.returncode == 0, f"restarting ansible-init: {done.stdout}")
+    until_ended(cluster, "ready")
+    until_idle(cluster)
+    check(cluster.node.says("ls", "/var/lib/ansible-init.done") == "/var/lib/ansible-init.done", "no sentinel is written")
+
+
+def broken_munge_key_leaves_the_login(cluster):
+    """What the operator pasted is no base64: the boot fails before Slurm, and somebody must be able to look."""
+    cluster.write_export(vault_openhpc_mungekey="not base64 !")
+    cluster.node.reboot()
+    until_ended(cluster, "failed")
+    ssh_lets_in(cluster)
+
+
+CASES = [
+    first_boot_ends_idle,
+    reboot_comes_back,
+    administrators_drain_stays,
+    failing_task_drains,
+    repair_and_restart,
+    broken_munge_key_leaves_the_login,
+]
