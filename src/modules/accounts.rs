@@ -156,10 +156,10 @@ impl<'a> Accounts<'a> {
 
     /// The group that `text` names, by id first where it is a number.
     pub fn group_like(&self, text: &str) -> Result<Option<Group>, Failure> {
-        if let Ok(gid) = text.trim().parse() {
-            if let Some(group) = self.group_by_id(gid)? {
-                return Ok(Some(group));
-            }
+        if let Ok(gid) = text.trim().parse()
+            && let Some(group) = self.group_by_id(gid)?
+        {
+            return Ok(Some(group));
         }
         self.group(text)
     }

@@ -66,10 +66,10 @@ fn run_at(ctx: &Context, args: &Args, root: &Path) -> Result<Outcome, Failure> {
             outcome = outcome.with("stderr", text(ran.err()));
         }
     }
-    if wanted.exists()? {
-        if let Some(group) = wanted.accounts.group(&wanted.name)? {
-            outcome = outcome.with("system", wanted.system).with("gid", int(group.gid));
-        }
+    if wanted.exists()?
+        && let Some(group) = wanted.accounts.group(&wanted.name)?
+    {
+        outcome = outcome.with("system", wanted.system).with("gid", int(group.gid));
     }
     Ok(outcome)
 }

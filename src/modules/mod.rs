@@ -10,6 +10,7 @@ mod assert;
 mod command;
 mod debug;
 pub mod exec;
+pub mod facts;
 mod fail;
 mod getent;
 mod group;
@@ -17,6 +18,7 @@ mod mount;
 pub mod params;
 mod pause;
 mod set_fact;
+mod setup;
 mod systemd;
 mod user;
 mod words;
@@ -111,6 +113,7 @@ pub fn find(name: &str) -> Option<Run> {
         "ansible.builtin.raw" => command::raw,
         "ansible.builtin.set_fact" => set_fact::run,
         "ansible.builtin.set_stats" => set_fact::set_stats,
+        "ansible.builtin.setup" | "ansible.builtin.gather_facts" => setup::run,
         "ansible.builtin.shell" => command::shell,
         "ansible.builtin.systemd_service" => systemd::run,
         "ansible.builtin.user" => user::run,

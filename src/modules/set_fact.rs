@@ -22,8 +22,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
         return Err(Failure::new("No key/value pairs provided, at least one is required for this action to succeed"));
     }
     let facts = if args.flag("cacheable") { set.clone() } else { Map::new() };
-    let outcome = Outcome { facts, set: set.clone(), ..Outcome::default() };
-    Ok(outcome.with("ansible_facts", Data::Map(set)))
+    Ok(Outcome { facts, set, ..Outcome::default() })
 }
 
 /// Runs `set_stats`: the data is checked and reported; there is no recap to add it to.

@@ -393,16 +393,8 @@ fn backup(path: &str) -> Result<String, Failure> {
     Ok(to)
 }
 
-/// Replaces the file that `path` leads to, keeping its owner and mode.
+/// Replaces the file that `path` leads to, keeping its owner, mode and context.
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
     let real = path.canonicalize()?;
-    let meta = real.metadata()?;
-    let staged = real.with_extension(format!("compute-init.{}", std::process::id()));
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&staged)?;
-    let written = file.write_all(bytes).and_then(|()| file.set_permissions(meta.permissions()));
-    let written =
-        written.and_then(|()| fchown(&file, Some(meta.uid()), Some(meta.gid()))).and_then(|()| file.sync_all());
-    written.and_then(|()| fs::rename(&staged, &real)).inspect_err(|_| drop(fs::remove_file(&staged)))
+    crate::sys::file::replace(&real, bytes, &crate::sys::file::Look::of_or_fresh(&real)?)
 }

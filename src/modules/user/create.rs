@@ -16,10 +16,8 @@ impl Wanted<'_> {
             .filter(|h| !h.is_empty() && self.create_home)
             .is_some_and(|home| !self.path(parent(home)).is_dir());
         let ran = self.create()?;
-        if lacks_parents {
-            if let (Some(info), Some(home)) = (self.info()?, &self.home) {
-                self.give_home(home, &info)?;
-            }
+        if lacks_parents && let (Some(info), Some(home)) = (self.info()?, &self.home) {
+            self.give_home(home, &info)?;
         }
         Ok(ran)
     }

@@ -309,7 +309,7 @@ fn day(seconds: i64) -> i64 {
 }
 
 /// A day since the epoch as `YYYY-MM-DD` (the civil-from-days algorithm of the proleptic Gregorian calendar).
-fn date(day: i64) -> String {
+pub(super) fn date(day: i64) -> String {
     let z = day + 719_468;
     let era = z.div_euclid(146_097);
     let of_era = z.rem_euclid(146_097);
