@@ -4,22 +4,27 @@
 //! (lazily: a variable is templated when it is used) and gives final [`Data`].
 
 mod access;
+mod calendar;
 mod compare;
 mod convert;
 pub mod crypt;
 mod env;
 mod error;
 mod filters;
+mod glob;
 mod lookups;
 mod methods;
 mod object;
 pub mod pyre;
+mod pytext;
 pub mod random;
 pub mod registry;
 mod repr;
 mod tests;
 pub mod time;
 mod value;
+mod version;
+mod zone;
 
 pub use compare::{TextKey, too_deep};
 pub use env::Env;
