@@ -7,15 +7,23 @@
 
 pub mod accounts;
 mod assert;
+pub mod attributes;
 mod command;
+mod copy;
 mod debug;
+pub mod difference;
+mod digest;
 pub mod exec;
 pub mod facts;
 mod fail;
+pub mod file;
 mod getent;
 mod group;
+pub mod install;
+mod json;
 mod mount;
 pub mod params;
+pub mod paths;
 mod pause;
 mod set_fact;
 mod setup;
@@ -118,6 +126,8 @@ pub fn find(name: &str) -> Option<Run> {
         "ansible.builtin.systemd_service" => systemd::run,
         "ansible.builtin.user" => user::run,
         "ansible.posix.mount" => mount::run,
+        "ansible.builtin.copy" => copy::run,
+        "ansible.builtin.file" => file::run,
         _ => return None,
     };
     Some(run)

@@ -6,7 +6,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid};
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, Metadata, OpenOptions, Permissions};
+use std::fs::{File, FileTimes, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -146,8 +146,26 @@ impl Staged {
         }
     }
 
+    /// Gives it times of access and modification.
+    pub fn set_times(&self, times: &FileTimes) -> io::Result<()> {
+        self.file.set_times(*times)
+    }
+
     /// Puts it in the place of its target, for good.
     pub fn commit(mut self) -> io::Result<()> {
+        self.rename()
+    }
+
+    /// [`Staged::commit`], but handed back where the target cannot be renamed over.
+    pub fn try_commit(mut self) -> io::Result<Option<Staged>> {
+        match self.rename() {
+            Ok(()) => Ok(None),
+            Err(e) if matches!(e.raw_os_error(), Some(nix::libc::EBUSY | nix::libc::ETXTBSY)) => Ok(Some(self)),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn rename(&mut self) -> io::Result<()> {
         self.file.sync_all()?;
         std::fs::rename(&self.path, &self.target)?;
         self.done = true;

@@ -14,3 +14,4 @@ pub mod remote;
 pub mod resolve;
 pub mod selinux;
 pub mod users;
+pub mod utime;

@@ -71,6 +71,11 @@ pub trait Files {
     fn read(&self, path: &str) -> std::io::Result<Vec<u8>>;
     /// Names below an absolute directory, each with whether it is a directory; not recursive, sorted.
     fn list(&self, path: &str) -> std::io::Result<Vec<(String, bool)>>;
+    /// Permission bits of an absolute path, for `mode: preserve`; `None` where nobody knows.
+    fn mode(&self, path: &str) -> Option<u32> {
+        use std::os::unix::fs::MetadataExt;
+        std::fs::metadata(path).ok().map(|m| m.mode() & 0o7777)
+    }
 }
 
 /// Evaluates templates in one scope.
