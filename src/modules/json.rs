@@ -29,7 +29,7 @@ fn write(value: &Data, style: Style, depth: usize, out: &mut String) {
             if matches!(style, Style::Sorted) {
                 pairs.sort_by(|a, b| a.0.cmp(&b.0));
             }
-            enclose(out, ('{', '}'), style, depth, pairs.into_iter(), &|out, (key, value)| {
+            enclose(out, ('{', '}'), (style, depth), pairs.into_iter(), &|out, (key, value)| {
                 quote(&key, out);
                 out.push_str(": ");
                 write(value, style, depth + 1, out);
@@ -37,7 +37,7 @@ fn write(value: &Data, style: Style, depth: usize, out: &mut String) {
         }
         Data::List(list) | Data::Tuple(list) | Data::Set(list) => {
             let item = |out: &mut String, value: &Data| write(value, style, depth + 1, out);
-            enclose(out, ('[', ']'), style, depth, list.iter(), &item);
+            enclose(out, ('[', ']'), (style, depth), list.iter(), &item);
         }
         Data::Str(_) | Data::Unsafe(_) | Data::Raw(_) | Data::Bytes(_) | Data::Vault(_) | Data::Time(_) => {
             quote(&plain(value), out);
@@ -45,12 +45,10 @@ fn write(value: &Data, style: Style, depth: usize, out: &mut String) {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "one place that knows where commas and line breaks go")]
 fn enclose<T>(
     out: &mut String,
     brackets: (char, char),
-    style: Style,
-    depth: usize,
+    (style, depth): (Style, usize),
     items: impl ExactSizeIterator<Item = T>,
     write_item: &dyn Fn(&mut String, T),
 ) {

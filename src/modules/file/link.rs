@@ -151,7 +151,7 @@ pub fn hard(ctx: &Context, request: &Request, times: &Times) -> Result<Outcome, 
 
 fn finish(ctx: &Context, request: &Request, times: &Times, so_far: (bool, AttrDiff)) -> Result<Outcome, Failure> {
     let ((mut changed, mut diff), path) = (so_far, &request.path);
-    if !(ctx.check && !path.exists()) {
+    if !ctx.check || path.exists() {
         let wanted = request.wanted(path);
         changed |= wanted.apply(ctx, &mut diff)?;
         changed |= times.apply(ctx, &wanted.path, &mut diff)?;
