@@ -6,7 +6,7 @@ use crate::plan::limits;
 use crate::sys::file;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -25,11 +25,13 @@ pub struct Copy {
     digests: BTreeMap<String, [u8; 32]>,
     bytes: u64,
     kept: bool,
+    times: Option<FileTimes>,
 }
 
-/// A copy that is removed when it is dropped.
+/// A copy that is removed when it is dropped, with the times of the directory it lies in as they were.
 pub struct Trial {
     dir: PathBuf,
+    times: Option<FileTimes>,
 }
 
 impl Copy {
@@ -44,7 +46,21 @@ impl Copy {
         }
         let dir = base.join(format!("{NEW}{}", std::process::id()));
         DirBuilder::new().mode(0o700).create(&dir).map_err(failed)?;
-        Ok(Copy { base: base.to_owned(), dir, digests: BTreeMap::new(), bytes: 0, kept: false })
+        Ok(Copy { base: base.to_owned(), dir, digests: BTreeMap::new(), bytes: 0, kept: false, times: None })
+    }
+
+    /// Starts a copy for a boot that changes nothing: beside `near`, or above it where that is not there yet.
+    pub fn trial(near: &Path) -> Result<Copy, Stop> {
+        let base = near.ancestors().skip(1).find(|p| p.is_dir()).unwrap_or(Path::new("/"));
+        let dir = base.join(format!(".compute-init-check-{}", std::process::id()));
+        let make = || {
+            let before = base.metadata()?;
+            DirBuilder::new().mode(0o700).create(&dir)?;
+            Ok(FileTimes::new().set_accessed(before.accessed()?).set_modified(before.modified()?))
+        };
+        let times = make().map_err(|e| full(&format!("making {}", dir.display()), &e))?;
+        let base = base.to_owned();
+        Ok(Copy { base, dir, digests: BTreeMap::new(), bytes: 0, kept: false, times: Some(times) })
     }
 
     /// Writes one file, readable by root only.
@@ -87,7 +103,7 @@ impl Copy {
     /// Leaves the copy where it is, for a boot that changes nothing.
     pub fn keep_for_trial(mut self) -> (String, Trial) {
         self.kept = true;
-        (self.name(), Trial { dir: self.dir.clone() })
+        (self.name(), Trial { dir: self.dir.clone(), times: self.times.take() })
     }
 
     /// Makes it the generation in force; whether it is a new one.
@@ -157,7 +173,7 @@ impl Drop for Copy {
     fn drop(&mut self) {
         if !self.kept {
             // What stays is removed by the next boot.
-            let _ = fs::remove_dir_all(&self.dir);
+            drop(Trial { dir: self.dir.clone(), times: self.times.take() });
         }
     }
 }
@@ -172,7 +188,9 @@ impl Trial {
 impl Drop for Trial {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.dir);
-        let _ = fs::remove_dir(file::parent(&self.dir));
+        if let (Some(times), Ok(parent)) = (self.times, File::open(file::parent(&self.dir))) {
+            let _ = parent.set_times(times);
+        }
     }
 }
 

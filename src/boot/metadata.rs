@@ -54,7 +54,7 @@ pub fn read(session: &Session, given: Option<Given>) -> Result<Found, Stop> {
     let mut misses = Vec::new();
     for source in &sources {
         let outcome = match source {
-            MetadataSource::ConfigDrive => drive(session),
+            MetadataSource::ConfigDrive => drive(),
             MetadataSource::File(path) => file(path),
             MetadataSource::Url(url) => return service(session, url, until, &misses),
         };
@@ -76,18 +76,14 @@ fn file(path: &Path) -> Outcome {
     }
 }
 
-fn drive(session: &Session) -> Outcome {
+fn drive() -> Outcome {
     let Some(device) = find_drive(Path::new("/dev/disk/by-label"), Path::new("/sys/class/block"), Path::new("/dev"))
     else {
         return Ok(Err("no config drive".to_owned()));
     };
     let name = format!("config drive {}", device.display());
-    let point = session.config.run_dir.join("mnt");
     let tree = Tree::Device(device, DRIVE_TYPES.map(str::to_owned).to_vec());
-    let read = || {
-        std::fs::create_dir_all(&point)?;
-        Remote::open(tree, &point, (0, 0), Instant::now() + DRIVE)?.read(DRIVE_FILE, limits::METADATA)
-    };
+    let read = || Remote::open(tree, (0, 0), Instant::now() + DRIVE)?.read(DRIVE_FILE, limits::METADATA);
     match read() {
         Ok(Some(bytes)) => parse(&bytes, &name).map(Ok).map_err(Stop::refused),
         Ok(None) => Ok(Err(format!("{name} has no {DRIVE_FILE}"))),

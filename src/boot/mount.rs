@@ -9,7 +9,6 @@ use crate::sys::{mount, resolve};
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Time for one protocol version of one try.
@@ -91,21 +90,19 @@ fn directory(session: &Session, name: &str, opened: io::Result<OwnedFd>) -> Resu
         _ => Stop::refused(format!("opening the export {name}: {e}")),
     })?;
     let until = Instant::now() + session.config.deadlines.mount;
-    let tree = Remote::open(Tree::Directory(fd), Path::new("/"), user(session), until)
+    let tree = Remote::open(Tree::Directory(fd), user(session), until)
         .map_err(|e| Stop::failed(format!("opening the export {name}: {e}")))?;
     Ok((tree, format!("directory {name}")))
 }
 
 fn nfs(session: &Session, host: &str, path: &str) -> Result<(Remote, String), Stop> {
-    let point = session.config.run_dir.join("mnt");
-    std::fs::create_dir_all(&point).map_err(|e| Stop::failed(format!("making {}: {e}", point.display())))?;
     let until = Instant::now() + session.config.deadlines.mount;
     let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10), until);
     loop {
         let addresses = resolve::addresses(host, session.runner, Duration::from_secs(5));
         let mut last = format!("{host} has no address");
         for server in addresses {
-            match versions(session, server, path, &point, until) {
+            match versions(session, server, path, until) {
                 Ok((tree, version)) => return Ok((tree, format!("{host}:{path} over NFS {version}"))),
                 Err(Trouble::Absent(e)) => {
                     return Err(Stop::unconfigured(format!("{host} does not export {path} to this node yet: {e}"))
@@ -132,19 +129,13 @@ enum Trouble {
 }
 
 /// Tries protocol versions, newest first. An answer from the server, good or bad, ends the search.
-fn versions(
-    session: &Session,
-    server: IpAddr,
-    path: &str,
-    point: &Path,
-    until: Instant,
-) -> Result<(Remote, &'static str), Trouble> {
+fn versions(session: &Session, server: IpAddr, path: &str, until: Instant) -> Result<(Remote, &'static str), Trouble> {
     let mut last = io::Error::from_raw_os_error(nix::libc::ETIMEDOUT);
     let mut kernel = true;
     for version in mount::NFS_VERSIONS {
         let deadline = until.min(Instant::now() + TRY);
         let tree = Tree::Nfs(server, path.to_owned(), version.to_owned());
-        match Remote::open(tree, point, user(session), deadline) {
+        match Remote::open(tree, user(session), deadline) {
             Ok(tree) => return Ok((tree, version)),
             Err(e) if mount::export_absent(&e) => return Err(Trouble::Absent(e)),
             Err(e) => {

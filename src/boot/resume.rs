@@ -2,7 +2,7 @@
 
 use super::apply::Applied;
 use super::config::Policy;
-use super::session::{Backoff, Session};
+use super::session::{Backoff, Bounded, Session};
 use super::slurm::{self, Asked, Node};
 use super::stop::Stop;
 use crate::sys::command::Runner;
@@ -38,11 +38,12 @@ pub fn run(session: &mut Session, _applied: &Applied) -> Result<((), String), St
     }
     let host = session.host.clone();
     let until = Instant::now() + session.config.deadlines.resume;
+    let runner = &Bounded::new(session.runner, until);
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2), until);
     let started = boot_started();
     let mut asked_systemd = false;
     let node = loop {
-        let why = match slurm::show(session.runner, &host) {
+        let why = match slurm::show(runner, &host) {
             Asked::NoSlurm => return note("no scontrol on this node: nothing to resume"),
             Asked::Unknown => return note(&format!("Slurm knows no node {host}: nothing to resume")),
             Asked::Node(node) if settled(&node, started) => break node,
@@ -51,7 +52,7 @@ pub fn run(session: &mut Session, _applied: &Applied) -> Result<((), String), St
         };
         if !asked_systemd {
             asked_systemd = true;
-            if !slurm::slurmd_runs(session.runner) {
+            if !slurm::slurmd_runs(runner) {
                 return note("slurmd does not run on this node: Slurm is left alone");
             }
         }
@@ -62,7 +63,7 @@ pub fn run(session: &mut Session, _applied: &Applied) -> Result<((), String), St
     };
     match decide(&node, session.config.resume) {
         Decision::Leave(why) => note(&why),
-        Decision::Resume(why) => give_back(session.runner, &host, &why, &mut backoff),
+        Decision::Resume(why) => give_back(runner, &host, &why, &mut backoff),
     }
 }
 

@@ -113,7 +113,7 @@ fn copy(session: &Session, admitted: &Admitted, source: &mut Source) -> Result<D
 fn begin(session: &Session) -> Result<Copy, Stop> {
     if session.options.check {
         // Check mode leaves the state directory as it is.
-        return Copy::begin(&session.config.run_dir.join("check"));
+        return Copy::trial(&session.config.run_dir);
     }
     Copy::begin(&session.staged_dir())
 }

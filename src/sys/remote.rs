@@ -15,6 +15,8 @@ use std::time::Instant;
 
 /// Bytes of a request's path.
 const PATH: usize = 4096;
+/// Directories that every root has: the child mounts over the first that is there, where nobody else sees it.
+const POINTS: [&str; 3] = ["/run", "/mnt", "/tmp"];
 /// Entries of one directory.
 const ENTRIES: usize = 65_536;
 
@@ -45,10 +47,9 @@ pub struct Entry {
 }
 
 impl Remote {
-    /// Opens `tree`, mounting it at `point` (an existing directory) where it needs that, and reads it as `user` (uid
-    /// and gid; 0 stays root). A call that hangs is left at `deadline`.
-    pub fn open(tree: Tree, point: &Path, user: (u32, u32), deadline: Instant) -> io::Result<Remote> {
-        let mut child = Child::spawn(|socket| serve(tree, point, user, socket))?;
+    /// Opens `tree` and reads it as `user` (uid and gid; 0 stays root). A call that hangs is left at `deadline`.
+    pub fn open(tree: Tree, user: (u32, u32), deadline: Instant) -> io::Result<Remote> {
+        let mut child = Child::spawn(|socket| serve(tree, user, socket))?;
         child.set_deadline(deadline);
         answer(&mut child, 0)?;
         Ok(Remote { child })
@@ -127,8 +128,8 @@ fn reply(to: &mut impl Write, result: io::Result<Vec<u8>>) -> io::Result<()> {
 }
 
 /// The child's side: ends when the parent is gone.
-fn serve(tree: Tree, point: &Path, user: (u32, u32), mut socket: impl Read + Write) {
-    let root = match open_tree(tree, point).and_then(|root| {
+fn serve(tree: Tree, user: (u32, u32), mut socket: impl Read + Write) {
+    let root = match open_tree(tree).and_then(|root| {
         become_user(user.0, user.1)?;
         Ok(root)
     }) {
@@ -161,7 +162,8 @@ fn next_request(socket: &mut impl Read) -> io::Result<(u8, u64, String)> {
     Ok((head[0], u64::from_le_bytes(limit), String::from_utf8_lossy(&path).into_owned()))
 }
 
-fn open_tree(tree: Tree, point: &Path) -> io::Result<OwnedFd> {
+fn open_tree(tree: Tree) -> io::Result<OwnedFd> {
+    let point = POINTS.iter().map(Path::new).find(|p| p.is_dir()).unwrap_or(Path::new("/run"));
     match tree {
         Tree::Directory(root) => return Ok(root),
         Tree::Nfs(server, path, version) => {
@@ -246,7 +248,7 @@ mod tests {
 
     fn open(dir: &Path) -> Remote {
         let until = Instant::now() + Duration::from_secs(10);
-        Remote::open(Tree::Directory(File::open(dir).unwrap().into()), Path::new("/"), (0, 0), until).unwrap()
+        Remote::open(Tree::Directory(File::open(dir).unwrap().into()), (0, 0), until).unwrap()
     }
 
     #[test]
@@ -290,7 +292,7 @@ mod tests {
         fs::set_permissions(dir.path().join("mine"), fs::Permissions::from_mode(0o600)).unwrap();
         let until = Instant::now() + Duration::from_secs(10);
         let tree = Tree::Directory(File::open(dir.path()).unwrap().into());
-        let mut remote = Remote::open(tree, Path::new("/"), (301, 301), until).unwrap();
+        let mut remote = Remote::open(tree, (301, 301), until).unwrap();
         assert_eq!(remote.read("mine", 10).unwrap_err().kind(), std::io::ErrorKind::PermissionDenied);
         std::os::unix::fs::chown(dir.path().join("mine"), Some(301), Some(301)).unwrap();
         assert_eq!(remote.read("mine", 10).unwrap().unwrap(), b"x");
@@ -300,6 +302,6 @@ mod tests {
     fn a_tree_that_cannot_be_mounted_says_why() {
         let until = Instant::now() + Duration::from_secs(10);
         let tree = Tree::Device("/dev/null".into(), vec!["iso9660".into(), "vfat".into()]);
-        assert!(Remote::open(tree, Path::new("/mnt"), (0, 0), until).is_err());
+        assert!(Remote::open(tree, (0, 0), until).is_err());
     }
 }

@@ -1,19 +1,16 @@
-"""The two sides: Ansible running the shipped playbook, and compute-init built, installed and booted."""
+"""What both sides are given, and Ansible's side: ansible-playbook running the shipped playbook."""
 
 import copy
 import dataclasses
 import json
-import os
 import pathlib
 import shutil
-import subprocess
 import time
 
 import sandbox
 
 # Names that an inventory cannot set; Ansible makes them itself.
 MAGIC = ("groups", "group_names", "inventory_hostname", "inventory_hostname_short")
-BOOT = "/oracle/bin/compute-init-boot"
 
 
 @dataclasses.dataclass
@@ -85,31 +82,3 @@ def ansible(box, cluster):
     recap = [line for line in done.stdout.splitlines() if line.startswith(cluster.host + " ")]
     counts = dict(field.split("=") for line in recap for field in line.split(":", 1)[1].split())
     return Boot(done.returncode == 0, int(counts.get("changed", -1)), done.stdout, seconds)
-
-
-def install(box, binaries):
-    """Builds the shipped playbook into a signed bundle and installs executor, bundle and key in the sandbox."""
-    (box.shared / "bin").mkdir(exist_ok=True)
-    for name in ("compute-init", "compute-init-boot"):
-        if not (binaries / name).exists():
-            raise SystemExit(f"oracle: {binaries / name} is missing: cargo build --release, or give --binaries")
-        shutil.copy(binaries / name, box.shared / "bin" / name)
-    for argv in (
-        "compute-init keygen --out /oracle/key",
-        "compute-init build /oracle/repository/templates/compute-init.yml --key /oracle/key.pem -o /oracle/bundle",
-        "compute-init install --root / --bundle /oracle/bundle --trust /oracle/key.pub.pem",
-    ):
-        done = box.run(argv.replace("compute-init ", "/oracle/bin/compute-init ", 1).split())
-        if done.returncode:
-            raise SystemExit(f"oracle: {argv}: {done.stdout}")
-
-
-def compute_init(box, cluster):
-    """The installed executor, on the same export."""
-    cluster.write(box.shared / "export")
-    (box.shared / "metadata.json").write_text(json.dumps(cluster.metadata))
-    started = time.monotonic()
-    done = box.run([BOOT, "--metadata", "/oracle/metadata.json", "--export", "/oracle/export"])
-    seconds = time.monotonic() - started
-    status = json.loads(box.shell("cat /run/compute-init/status.json 2> /dev/null || echo '{}'"))
-    return Boot(status.get("state") == "ready", status.get("recap", {}).get("changed", -1), done.stdout, seconds)

@@ -1,5 +1,6 @@
 """What a side made of the root: every path that differs from the prepared root, and comparisons of two such trees."""
 
+import dataclasses
 import difflib
 import hashlib
 import os
@@ -35,46 +36,63 @@ def entry(path):
     return found
 
 
-def changed(sandbox):
-    """Every path that lies in the overlay's upper directory, with what is there now."""
-    found = {}
-    for directory, names, files in os.walk(sandbox.upper):
-        relative = os.path.relpath(directory, sandbox.upper)
-        relative = "" if relative == "." else relative + "/"
-        names[:] = [n for n in names if not ignored(relative + n)]
-        for name in names + files:
-            path = relative + name
-            if not ignored(path):
-                found[path] = entry(os.path.join(directory, name))
-    return found
+@dataclasses.dataclass
+class Tree:
+    """What one side changed: entries by path, directories that hide the prepared root's, and the files' text."""
+
+    entries: dict
+    opaque: list
+    texts: dict
+
+    @classmethod
+    def of(cls, sandbox):
+        """Every path that lies in the overlay's upper directory, with what is there now."""
+        tree = cls({}, [], {})
+        for directory, names, files in os.walk(sandbox.upper):
+            relative = os.path.relpath(directory, sandbox.upper)
+            relative = "" if relative == "." else relative + "/"
+            names[:] = [n for n in names if not ignored(relative + n)]
+            for name in names + files:
+                path = relative + name
+                if not ignored(path):
+                    tree._take(path, os.path.join(directory, name))
+        return tree
+
+    def _take(self, path, real):
+        self.entries[path] = found = entry(real)
+        if found and found["type"] == "directory" and _opaque(real):
+            self.opaque.append(path)
+        if found and found["type"] == "file" and not path.endswith("munge.key"):
+            with open(real, encoding="utf-8", errors="backslashreplace") as file:
+                self.texts[path] = file.read(20000)
+
+    def at(self, path, base):
+        """What this side has at a path, changed or not."""
+        if path in self.entries:
+            return self.entries[path]
+        parts = path.split("/")
+        for end in range(1, len(parts)):
+            above = "/".join(parts[:end])
+            if above in self.opaque or (above in self.entries and self.entries[above] is None):
+                return None
+        return entry(os.path.join(base, path))
 
 
-def at(tree, sandbox, path):
-    """What a side has at a path, changed or not."""
-    if path in tree:
-        return tree[path]
-    parts = path.split("/")
-    for end in range(1, len(parts)):
-        above = "/".join(parts[:end])
-        if above in tree and (tree[above] is None or _opaque(sandbox, above)):
-            return None
-    return entry(os.path.join(sandbox.base, path))
-
-
-def _opaque(sandbox, path):
+def _opaque(path):
     try:
-        return os.getxattr(os.path.join(sandbox.upper, path), "trusted.overlay.opaque") == b"y"
+        return os.getxattr(path, "trusted.overlay.opaque") == b"y"
     except OSError:
         return False
 
 
-def compare(one, other):
-    """Lines that say where two (tree, sandbox, name) differ, each beginning with the path."""
+def compare(ansible, ours, base):
+    """Pairs of a path where two trees over one base differ, and lines that say how."""
     problems = []
-    for path in sorted(set(one[0]) | set(other[0])):
-        left, right = at(one[0], one[1], path), at(other[0], other[1], path)
+    for path in sorted(set(ansible.entries) | set(ours.entries)):
+        left, right = ansible.at(path, base), ours.at(path, base)
         if left != right:
-            problems.append((path, f"/{path}: {one[2]} {_show(left)}, {other[2]} {_show(right)}" + _diff(path, one, other)))
+            text = f"/{path}: ansible {_show(left)}, compute-init {_show(right)}"
+            problems.append((path, text + _diff(path, ansible, ours, base)))
     return problems
 
 
@@ -82,18 +100,17 @@ def _show(found):
     return "absent" if found is None else " ".join(v if k != "sha256" else v[:8] for k, v in found.items())
 
 
-def _text(side, path):
-    for root in (side[1].upper, side[1].base):
-        try:
-            with open(os.path.join(root, path), encoding="utf-8", errors="backslashreplace") as file:
-                return file.read(20000).splitlines(keepends=True)
-        except OSError:
-            continue
-    return []
+def _text(tree, path, base):
+    if path in tree.texts:
+        return tree.texts[path].splitlines(keepends=True)
+    try:
+        with open(os.path.join(base, path), encoding="utf-8", errors="backslashreplace") as file:
+            return file.read(20000).splitlines(keepends=True)
+    except OSError:
+        return []
 
 
-def _diff(path, one, other):
-    if path.endswith("munge.key"):
-        return ""
-    lines = list(difflib.unified_diff(_text(one, path), _text(other, path), one[2], other[2], n=1))[:40]
+def _diff(path, ansible, ours, base):
+    texts = (_text(tree, path, base) for tree in (ansible, ours))
+    lines = list(difflib.unified_diff(*texts, "ansible", "compute-init", n=1))[:40]
     return "".join("\n      " + line.rstrip("\n") for line in lines)

@@ -1,0 +1,63 @@
+"""Our side: the shipped playbook built, signed, installed and booted by compute-init."""
+
+import json
+import shutil
+import time
+
+import sides
+import trees
+
+
+def install(box, binaries):
+    """Builds the shipped playbook into a signed bundle and installs executor, bundle and key in the sandbox."""
+    (box.shared / "bin").mkdir(exist_ok=True)
+    for name in ("compute-init", "compute-init-boot"):
+        if not (binaries / name).exists():
+            raise SystemExit(f"oracle: {binaries / name} is missing: cargo build --release, or give --binaries")
+        shutil.copy(binaries / name, box.shared / "bin" / name)
+    for argv in (
+        "compute-init keygen -o /oracle/key.pem",
+        "compute-init build /oracle/repository/templates/compute-init.yml --key /oracle/key.pem -o /oracle/bundle",
+        "compute-init install --root / --bundle /oracle/bundle --trust /oracle/key.pub.pem",
+    ):
+        done = box.run(argv.replace("compute-init ", "/oracle/bin/compute-init ", 1).split())
+        if done.returncode:
+            raise SystemExit(f"oracle: {argv}: {done.stdout}")
+
+
+def boot(box, cluster):
+    """The installed executor, on the same export."""
+    cluster.write(box.shared / "export")
+    (box.shared / "metadata.json").write_text(json.dumps(cluster.metadata))
+    started = time.monotonic()
+    done = box.run(["/oracle/bin/compute-init-boot", "--metadata", "/oracle/metadata.json", "--export", "/oracle/export"])
+    seconds = time.monotonic() - started
+    if told := [name for name, secret in secrets(cluster).items() if secret in done.stdout]:
+        return sides.Boot(False, -1, f"the output tells {', '.join(told)}", seconds)
+    status = json.loads(box.shell("cat /run/compute-init/status.json 2> /dev/null || echo '{}'"))
+    return sides.Boot(status.get("state") == "ready", status.get("recap", {}).get("changed", -1), done.stdout, seconds)
+
+
+def look(box, cluster):
+    """A dry run before the boot: gives problems where it changes the root, runs a command that acts, or tells a secret."""
+    before, _ = trees.Tree.of(box), box.commands()
+    cluster.write(box.shared / "export")
+    (box.shared / "metadata.json").write_text(json.dumps(cluster.metadata))
+    arguments = ["--check", "--diff", "--metadata", "/oracle/metadata.json", "--export", "/oracle/export"]
+    done = box.run(["/oracle/bin/compute-init-boot", *arguments])
+    after = trees.Tree.of(box)
+    problems = [f"--check changed /{path}" for path, _ in trees.compare(before, after, box.base)]
+    problems += [f"--check ran {' '.join(c)}" for c in box.commands() if c[0] not in ("usermod", "scontrol", "sinfo")]
+    problems += [f"--check --diff tells {name}" for name, secret in secrets(cluster).items() if secret in done.stdout]
+    return problems
+
+
+def secrets(cluster):
+    """Texts that no output may hold."""
+    found = {"the munge key": cluster.hostvars.get("vault_openhpc_mungekey", "")[:60].strip()}
+    for user in cluster.hostvars["basic_users_users"]:
+        found[f"the password of {user['name']}"] = user.get("password", "")
+    for line in (cluster.export / "manila_share_info.yml").read_text().splitlines():
+        if "access_key:" in line:
+            found["a share's key"] = line.split("access_key:")[1].strip()
+    return {name: secret for name, secret in found.items() if len(secret) > 8}
