@@ -98,6 +98,8 @@ impl Value {
                 let inside = if r.step > 0 { i >= r.start && i < r.stop } else { i <= r.start && i > r.stop };
                 inside && (i - r.start) % r.step == 0
             })),
+            Value::Object(o) if o.contains(env, item).is_some() => Ok(o.contains(env, item).unwrap_or_default()),
+            Value::Undefined(u) if !u.lenient => Err(u.error()),
             _ => {
                 let items = match self.items(env) {
                     Some(items) => items?,
@@ -144,6 +146,9 @@ impl Env<'_> {
             return Ok(None);
         }
         match value {
+            Value::Object(o) if o.methods().contains(&name) => {
+                Ok(Some(Value::Method(Rc::new(Method { receiver: value.clone(), name: name.into() }))))
+            }
             Value::Object(o) => o.getattr(self, name),
             Value::Undefined(_) => Ok(None),
             _ if methods::has(value, name) => {
@@ -158,8 +163,9 @@ impl Env<'_> {
         if let Value::Undefined(u) = value {
             return if u.lenient { Err(u.error()) } else { Ok(value.clone()) };
         }
-        if key.is_undefined() && !matches!(value, Value::Undefined(_)) {
-            return Ok(key.clone());
+        if let Value::Undefined(u) = key {
+            // A dictionary hashes its key, and that is a use; elsewhere the key is merely of a wrong type.
+            return if value.is_mapping() { Err(u.error()) } else { Ok(key.clone()) };
         }
         if let Some(found) = self.subscript(value, key)? {
             return Ok(found);

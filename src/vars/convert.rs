@@ -1,6 +1,7 @@
 //! Between what is stored ([`Data`]) and what runs ([`Value`]).
 
 use super::compare::{NESTING, too_deep};
+use super::env::Env;
 use super::error::{Outcome, TemplateError};
 use super::value::{Dict, Text, Value};
 use crate::plan::{Data, Map};
@@ -77,6 +78,83 @@ impl Value {
             Value::Undefined(u) => return Err(u.error()),
             Value::Delta(_) | Value::Method(_) | Value::Object(_) => Data::Str(self.text()?),
         })
+    }
+
+    /// Whether text from outside stands anywhere in it.
+    pub fn is_tainted_within(&self) -> bool {
+        self.any_at(0, &|v| matches!(v, Value::Str(t) if t.is_tainted()))
+    }
+
+    fn any_at(&self, depth: usize, holds: &dyn Fn(&Value) -> bool) -> bool {
+        if depth > NESTING {
+            return false;
+        }
+        let any = |v: &Value| v.any_at(depth + 1, holds);
+        match self {
+            Value::List(l) => l.borrow().iter().any(any),
+            Value::Tuple(t) => t.iter().any(any),
+            Value::Dict(d) => d.borrow().iter().any(|(k, v)| any(k) || any(v)),
+            other => holds(other),
+        }
+    }
+
+    /// The error of something undefined anywhere in it, as finalizing a template finds it.
+    pub fn check_defined(&self) -> Outcome<()> {
+        self.check_defined_at(0)
+    }
+
+    fn check_defined_at(&self, depth: usize) -> Outcome<()> {
+        if depth > NESTING {
+            return Err(too_deep());
+        }
+        match self {
+            Value::List(l) => l.borrow().iter().try_for_each(|v| v.check_defined_at(depth + 1)),
+            Value::Tuple(t) => t.iter().try_for_each(|v| v.check_defined_at(depth + 1)),
+            Value::View(t) => t.items.iter().try_for_each(|v| v.check_defined_at(depth + 1)),
+            Value::Dict(d) => d.borrow().values().try_for_each(|v| v.check_defined_at(depth + 1)),
+            other => other.defined().map(drop),
+        }
+    }
+
+    /// A copy that shares no list, dictionary or set.
+    pub fn deep_copy(&self) -> Value {
+        self.deep_copy_at(0)
+    }
+
+    fn deep_copy_at(&self, depth: usize) -> Value {
+        if depth > NESTING {
+            return self.clone();
+        }
+        let all = |items: &[Value]| items.iter().map(|v| v.deep_copy_at(depth + 1)).collect::<Vec<Value>>();
+        match self {
+            Value::List(l) => {
+                let items = l.borrow().clone();
+                Value::list(all(&items))
+            }
+            Value::Tuple(t) => Value::tuple(all(t)),
+            Value::Dict(d) => {
+                let members = d.borrow().clone();
+                Value::dict(members.iter().map(|(k, v)| (k.clone(), v.deep_copy_at(depth + 1))).collect())
+            }
+            Value::Set(s) => Value::set(s.borrow().iter().cloned().collect::<Vec<_>>()).unwrap_or_default(),
+            other => other.clone(),
+        }
+    }
+
+    /// Views, iterators and ranges as lists; everything else as it is.
+    pub fn unrolled(self, env: &Env) -> Outcome<Value> {
+        match &self {
+            Value::View(_) | Value::Range(_) => Ok(Value::list(self.iterate(env)?)),
+            _ => Ok(self),
+        }
+    }
+
+    /// Its text, never to be read as a list or dictionary.
+    pub fn into_literal(self) -> Outcome<Value> {
+        Ok(Value::Str(match self {
+            Value::Str(t) => t.literal(),
+            other => Text::new(other.text()?).literal(),
+        }))
     }
 
     /// A copy in which all text is tainted (`wrap_var`).

@@ -11,6 +11,8 @@ pub enum ErrorKind {
     Syntax,
     /// A variable leads back to itself, or templates nest without end.
     Recursion,
+    /// A template that `include`, `import` or `extends` names is not there.
+    NotFound,
     /// Anything else: a type error, a failed lookup, a bound.
     Other,
 }

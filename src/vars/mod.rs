@@ -10,16 +10,23 @@ mod convert;
 pub mod crypt;
 mod env;
 mod error;
+mod eval;
 mod filters;
+mod format;
 mod glob;
+mod hostvars;
+pub mod jinja;
+pub mod literal;
 mod lookups;
 mod methods;
 mod object;
+mod ops;
 pub mod pyre;
 mod pytext;
 pub mod random;
 pub mod registry;
 mod repr;
+mod templar;
 mod tests;
 pub mod time;
 mod value;
@@ -29,12 +36,18 @@ mod zone;
 pub use compare::{TextKey, too_deep};
 pub use env::Env;
 pub use error::{ErrorKind, Outcome, TemplateError};
+pub use eval::Conversion;
 pub use object::{CallArgs, Function, Object};
 pub use repr::{float_repr, repr_text};
+pub use templar::Rendering;
 pub use value::{Dict, Range, Set, Text, Value, escaped_byte, text_to_bytes};
 
-use crate::plan::Data;
+use crate::plan::{Data, Map};
+use crate::sys::command::Runner;
 use std::rc::Rc;
+
+/// The value of `omit`: an argument that equals it is left out. Ansible's own tokens start likewise.
+pub const OMIT: &str = "__omit_place_holder__compute_init";
 
 /// A raw variable.
 #[derive(Clone, Debug)]
@@ -89,22 +102,41 @@ impl<'a> Templar<'a> {
         Templar { env: Env::new(vars, files) }
     }
 
+    /// The same, with lookups that run commands (`pipe`, `lines`).
+    pub fn with_runner(mut self, runner: &'a dyn Runner) -> Templar<'a> {
+        self.env.runner = Some(runner);
+        self
+    }
+
     /// `Templar.template`: every template in `data` evaluated, recursively, keeping types as Ansible does.
     pub fn value(&self, data: &Data) -> Result<Data, TemplateError> {
+        self.env.restart();
         self.env.template(&Value::from_data(data))?.to_data()
     }
 
     /// `when`, `until`, `failed_when`, `changed_when`, `that`: one condition.
     pub fn condition(&self, expression: &Data) -> Result<bool, TemplateError> {
-        Ok(expression.truthy())
+        self.env.restart();
+        self.env.condition(&Value::from_data(expression))
+    }
+
+    /// The contents of a file of templates (the `template` module); `extra` are variables over those of the scope
+    /// (`ansible_managed`, `template_path`, ...).
+    pub fn file(&self, source: &[u8], how: &Rendering, extra: &Map) -> Result<Vec<u8>, TemplateError> {
+        self.env.restart();
+        let extra =
+            extra.iter().map(|(k, v)| (k.as_str().unwrap_or_default().to_owned(), Value::from_data(v))).collect();
+        let rendered = self.env.render_file(source, how, extra)?;
+        Ok(text_to_bytes(&rendered.text()?))
     }
 
     /// A lookup by name with terms that are already templated: the list that `wantlist=True` gives.
-    pub fn lookup(&self, name: &str, terms: Vec<Data>, options: crate::plan::Map) -> Result<Vec<Data>, TemplateError> {
+    pub fn lookup(&self, name: &str, terms: Vec<Data>, options: Map) -> Result<Vec<Data>, TemplateError> {
+        self.env.restart();
         let mut args = CallArgs::of(terms.iter().map(Value::from_data).collect());
         for (key, value) in &options {
             args = args.with(key.as_str().unwrap_or_default(), Value::from_data(value));
         }
-        self.env.lookup(name, args)?.iter().map(Value::to_data).collect()
+        self.env.lookup(name, args)?.iter().map(|v| v.taint().to_data()).collect()
     }
 }

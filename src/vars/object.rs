@@ -35,6 +35,17 @@ pub trait Object {
         Err(TemplateError::other(format!("'{}' object is not callable", self.type_name())))
     }
 
+    /// Calls its method `name`; `None` where it has none of that name.
+    fn method(&self, env: &Env, name: &str, args: CallArgs) -> Option<Outcome<Value>> {
+        let _ = (env, name, args);
+        None
+    }
+
+    /// The methods that [`Object::method`] takes.
+    fn methods(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Whether it can be called.
     fn is_callable(&self) -> bool {
         false
@@ -53,6 +64,12 @@ pub trait Object {
     /// The keys of a mapping, the items of a sequence; `None` where it cannot be iterated.
     fn iterate(&self, env: &Env) -> Option<Outcome<Vec<Value>>> {
         let _ = env;
+        None
+    }
+
+    /// Whether a mapping has `key`; `None` asks [`Object::iterate`].
+    fn contains(&self, env: &Env, key: &Value) -> Option<bool> {
+        let _ = (env, key);
         None
     }
 

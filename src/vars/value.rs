@@ -63,6 +63,8 @@ pub enum Value {
 pub struct Text {
     text: Rc<str>,
     tainted: bool,
+    /// Made by a filter that makes text (`to_json`): never read as a list or dictionary.
+    literal: bool,
 }
 
 /// The first character that stands for a byte which is not UTF-8, less 0x80.
@@ -77,12 +79,12 @@ pub fn escaped_byte(c: char) -> Option<u8> {
 impl Text {
     /// Text of the author's: it may be a template.
     pub fn new(text: impl Into<Rc<str>>) -> Text {
-        Text { text: text.into(), tainted: false }
+        Text { text: text.into(), tainted: false, literal: false }
     }
 
     /// Text from outside, never to be templated.
     pub fn tainted(text: impl Into<Rc<str>>) -> Text {
-        Text { text: text.into(), tainted: true }
+        Text { text: text.into(), tainted: true, literal: false }
     }
 
     /// Text of bytes as Python's `decode('utf-8', 'surrogateescape')` makes it.
@@ -118,6 +120,17 @@ impl Text {
     /// Whether it came from outside (`AnsibleUnsafeText`).
     pub fn is_tainted(&self) -> bool {
         self.tainted
+    }
+
+    /// Whether it stays text whatever it looks like (`NativeJinjaText`).
+    pub fn is_literal(&self) -> bool {
+        self.literal
+    }
+
+    /// The same text, never to be read as a list or dictionary.
+    pub fn literal(mut self) -> Text {
+        self.literal = true;
+        self
     }
 
     /// The same text, tainted if `also` is.
@@ -170,6 +183,13 @@ pub struct Tuple(Vec<Value>);
 /// A dictionary's cell.
 #[derive(Default)]
 pub struct Mapping(RefCell<Dict>);
+
+impl Mapping {
+    /// A cell with these members.
+    pub fn new(members: Dict) -> Mapping {
+        Mapping(RefCell::new(members))
+    }
+}
 
 impl List {
     /// The items, to look at.
@@ -314,6 +334,8 @@ pub struct Method {
 pub struct Undefined {
     /// `'x' is undefined`, `'dict object' has no attribute 'x'`, or a hint.
     pub message: String,
+    /// The templates and variables that led to it.
+    pub context: Vec<String>,
     /// The variable's or attribute's name, where it has one.
     pub name: Option<String>,
     /// What an `if` expression without `else` gives: it prints as nothing.
@@ -323,7 +345,7 @@ pub struct Undefined {
 impl Undefined {
     /// The error of using it.
     pub fn error(&self) -> TemplateError {
-        TemplateError::undefined(self.message.clone())
+        TemplateError { context: self.context.clone(), ..TemplateError::undefined(self.message.clone()) }
     }
 }
 
@@ -391,7 +413,20 @@ impl Value {
     /// Something undefined, in the words of its error.
     pub fn undefined_because(message: impl Into<String>, name: Option<&str>) -> Value {
         let name = name.map(str::to_owned);
-        Value::Undefined(Rc::new(Undefined { message: message.into(), name, lenient: false }))
+        Value::Undefined(Rc::new(Undefined { message: message.into(), context: Vec::new(), name, lenient: false }))
+    }
+
+    /// The variable `name`, in which something undefined was used.
+    pub fn undefined_within(error: TemplateError, name: &str) -> Value {
+        let TemplateError { message, mut context, .. } = error;
+        context.push(format!("in variable '{name}'"));
+        Value::Undefined(Rc::new(Undefined { message, context, name: Some(name.to_owned()), lenient: false }))
+    }
+
+    /// What `x if false` gives: it prints as nothing.
+    pub fn lenient_undefined() -> Value {
+        let message = "the inline if-expression evaluated to false and no else section was defined.".to_owned();
+        Value::Undefined(Rc::new(Undefined { message, context: Vec::new(), name: None, lenient: true }))
     }
 
     /// Puts a member into a dictionary's contents; an unhashable key is Python's error.

@@ -4,19 +4,19 @@
 
 pub(super) mod args;
 mod attribute;
-pub(super) mod chance;
-pub(super) mod dict;
+mod chance;
+mod dict;
 pub(super) mod encode;
 mod group;
 mod json;
 mod json_read;
-pub(super) mod logic;
+mod logic;
 mod markup;
-pub(super) mod number;
+mod number;
 mod order;
 mod path;
 pub(super) mod regex;
-pub(super) mod sequence;
+mod sequence;
 mod sets;
 mod text;
 mod time;
