@@ -27,6 +27,7 @@ pub use files::Blobs;
 pub use host::Inventory;
 pub use report::{Event, Failed, Listener, Outcome, Quiet, Report, TaskStart};
 
+use crate::modules::facts::Facts;
 use crate::plan::{Map, Plan};
 use crate::sys::command::Runner;
 use crate::vars::{Files, Templar, Variables};
@@ -51,6 +52,15 @@ impl FactSource for NoFacts {
     }
     fn names(&self) -> Vec<String> {
         Vec::new()
+    }
+}
+
+impl FactSource for Facts<'_> {
+    fn get(&self, name: &str) -> Option<crate::plan::Data> {
+        Facts::get(self, name)
+    }
+    fn names(&self) -> Vec<String> {
+        Facts::names(self)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use compute_init::boot::options::{HELP, Options, Request, parse};
 use compute_init::boot::{World, run};
+use compute_init::modules::facts::Facts;
 use compute_init::plan::status::EXIT_USAGE;
 use compute_init::sys::command::SystemRunner;
 use std::io::{Write, stderr, stdout};
@@ -21,11 +22,11 @@ fn main() -> ExitCode {
 }
 
 fn boot(options: &Options) -> u8 {
-    let runner = SystemRunner::new();
-    let facts = Rc::new(compute_init::apply::NoFacts);
+    let runner = Rc::new(SystemRunner::new());
+    let facts = Rc::new(Facts::new(runner.clone()));
     let (mut out, mut err) = (stdout(), stderr());
     let lines: &mut dyn Write = if options.json { &mut err } else { &mut out };
-    let finished = run(options, World { runner: &runner, facts, out: lines });
+    let finished = run(options, World { runner: &*runner, facts, out: lines });
     if options.json
         && let Some(status) = &finished.status
         && let Ok(text) = serde_json::to_string_pretty(status)

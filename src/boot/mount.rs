@@ -128,27 +128,32 @@ enum Trouble {
     Kernel(io::Error),
 }
 
-/// Tries protocol versions, newest first. An answer from the server, good or bad, ends the search.
+/// Tries protocol versions, newest first, then mount.nfs. An answer from the server, good or bad, ends the search.
 fn versions(session: &Session, server: IpAddr, path: &str, until: Instant) -> Result<(Remote, &'static str), Trouble> {
+    let open = |tree: Tree| Remote::open(tree, user(session), until.min(Instant::now() + TRY));
     let mut last = io::Error::from_raw_os_error(nix::libc::ETIMEDOUT);
     let mut kernel = true;
     for version in mount::NFS_VERSIONS {
-        let deadline = until.min(Instant::now() + TRY);
-        let tree = Tree::Nfs(server, path.to_owned(), version.to_owned());
-        match Remote::open(tree, user(session), deadline) {
+        match open(Tree::Nfs(server, path.to_owned(), version.to_owned())) {
             Ok(tree) => return Ok((tree, version)),
             Err(e) if mount::export_absent(&e) => return Err(Trouble::Absent(e)),
+            Err(e) if !mount::version_refused(&e) => return Err(Trouble::Away(e)),
             Err(e) => {
                 kernel &= e.raw_os_error() == Some(nix::libc::ENODEV);
-                let next = mount::version_refused(&e);
                 last = e;
-                if !next {
-                    break;
-                }
             }
         }
     }
-    if kernel { Err(Trouble::Kernel(last)) } else { Err(Trouble::Away(last)) }
+    if kernel {
+        return Err(Trouble::Kernel(last));
+    }
+    match open(Tree::NfsByHelper(server, path.to_owned())) {
+        Ok(tree) => Ok((tree, "by mount.nfs")),
+        Err(e) if mount::export_absent(&e) => Err(Trouble::Absent(e)),
+        // Without the helper, what the kernel said counts.
+        Err(e) if e.raw_os_error() == Some(nix::libc::ENOSYS) => Err(Trouble::Away(last)),
+        Err(e) => Err(Trouble::Away(e)),
+    }
 }
 
 #[cfg(test)]

@@ -44,6 +44,33 @@ pub fn nfs(server: IpAddr, path: &str, target: &Path, version: &str) -> io::Resu
     Ok(nix::mount::mount(Some(source.as_str()), target, Some(kind), FLAGS, Some(data.as_str()))?)
 }
 
+/// Mounts `server:path` by the node's mount.nfs, where the kernel's call alone cannot.
+pub fn nfs_by_helper(server: IpAddr, path: &str, target: &Path) -> io::Result<()> {
+    const HELPER: &str = "/sbin/mount.nfs";
+    if !Path::new(HELPER).exists() {
+        return Err(Errno::ENOSYS.into());
+    }
+    let (source, _, _) = nfs_call(server, path, "4.2", None)?;
+    // retry=0: retries and deadlines are ours.
+    let options = "ro,nosuid,nodev,noexec,soft,timeo=50,retrans=2,nolock,retry=0";
+    let mut command = std::process::Command::new(HELPER);
+    command.arg(source).arg(target).args(["-o", options]).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    let output = command.stdin(std::process::Stdio::null()).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    // It says in words what the kernel says in numbers.
+    let said = String::from_utf8_lossy(&output.stderr).to_ascii_lowercase();
+    let told = if said.contains("no such file") || said.contains("access denied") {
+        Errno::ENOENT
+    } else if said.contains("timed out") || said.contains("refused") || said.contains("unreachable") {
+        Errno::ETIMEDOUT
+    } else {
+        Errno::EPROTONOSUPPORT
+    };
+    Err(told.into())
+}
+
 /// Whether another protocol version may do better than this error.
 pub fn version_refused(e: &io::Error) -> bool {
     // EINVAL, ENODEV: this kernel lacks the version; the others: the server does.

@@ -27,6 +27,8 @@ pub enum Tree {
     Directory(OwnedFd),
     /// An NFS export: server, path, protocol version.
     Nfs(IpAddr, String, String),
+    /// An NFS export, mounted by the node's mount.nfs: server, path.
+    NfsByHelper(IpAddr, String),
     /// A block device with one of these file systems.
     Device(PathBuf, Vec<String>),
 }
@@ -169,6 +171,10 @@ fn open_tree(tree: Tree) -> io::Result<OwnedFd> {
         Tree::Nfs(server, path, version) => {
             mount::private_namespace()?;
             mount::nfs(server, &path, point, &version)?;
+        }
+        Tree::NfsByHelper(server, path) => {
+            mount::private_namespace()?;
+            mount::nfs_by_helper(server, &path, point)?;
         }
         Tree::Device(device, types) => {
             mount::private_namespace()?;

@@ -46,7 +46,7 @@ ExecStart=/usr/sbin/slurmd -D -s -b $SLURMD_OPTIONS
 
 CONFIG = """metadata:
   sources:
-    - file: /etc/compute-init/metadata.json
+    - /etc/compute-init/metadata.json
 export:
   source: /cluster
 """
