@@ -219,7 +219,7 @@ class Lab:
         (directory / "test.conf").write_text(NODE_SLURMD)
         key, bundle = self.scratch / "key", self.scratch / "bundle"
         program = self.binaries / "compute-init"
-        run([program, "keygen", "--out", key])
+        run([program, "keygen", "-o", f"{key}.pem"])
         run([program, "build", REPOSITORY / "templates/compute-init.yml", "--key", f"{key}.pem", "-o", bundle])
         run([program, "install", "--root", root, "--bundle", bundle, "--trust", f"{key}.pub.pem"])
         (root / "etc/compute-init/config.yaml").write_text(CONFIG)
