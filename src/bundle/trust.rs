@@ -54,6 +54,14 @@ impl Trust {
         Ok(Trust { place: place.to_owned(), keys })
     }
 
+    /// These keys and more; of two with one name the added one counts.
+    pub fn with(mut self, added: &[(String, PublicKey)]) -> Result<Trust, Fault> {
+        self.keys.retain(|(name, _)| !added.iter().any(|(n, _)| n == name));
+        self.keys.extend_from_slice(added);
+        self.keys.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(self)
+    }
+
     /// Where the keys come from.
     pub fn place(&self) -> &str {
         &self.place

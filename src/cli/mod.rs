@@ -6,6 +6,7 @@
 mod completion;
 mod explain;
 mod inspect;
+mod install;
 mod keygen;
 mod status;
 mod ui;
@@ -29,8 +30,9 @@ struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 an error of this machine, or warnings with --strict; 2 mistakes in the source or on the
-command line; 3 a task failed; 4 something was not reached in time; 5 a bundle or key was refused.
+Exit codes: 0 done; 1 an error of this machine, or warnings with --strict; 2 mistakes in the
+source or on the command line; 3 a task failed; 4 something was not reached in time; 5 a bundle
+or key was refused.
 `compute-init explain CODE` says more about a code in brackets.";
 
 #[derive(Subcommand)]
@@ -38,6 +40,7 @@ enum Command {
     Keygen(keygen::Args),
     Verify(verify::Args),
     Inspect(inspect::Args),
+    Install(install::Args),
     Status(status::Args),
     Explain(explain::Args),
     Completion(completion::Args),
@@ -49,6 +52,7 @@ fn dispatch(command: &Command, ui: &Ui) -> anyhow::Result<Exit> {
         Command::Keygen(args) => keygen::run(args, ui),
         Command::Verify(args) => verify::run(args, ui),
         Command::Inspect(args) => inspect::run(args, ui),
+        Command::Install(args) => install::run(args, ui),
         Command::Status(args) => status::run(args, ui),
         Command::Explain(args) => explain::run(args, ui),
         Command::Completion(args) => completion::run(args, ui),

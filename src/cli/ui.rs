@@ -122,17 +122,14 @@ impl Ui {
 
     /// Shows an error with its causes and what to do about it, and says how to exit.
     pub(super) fn failed(&self, error: &anyhow::Error) -> Exit {
-        let fault = error.chain().find_map(|cause| match cause.downcast_ref::<bundle::Error>() {
-            Some(refused) => Some(&refused.fault),
-            None => cause.downcast_ref::<bundle::Fault>(),
-        });
-        let message = match error.downcast_ref::<bundle::Error>() {
-            // Its text holds that of the fault, which is also its source.
-            Some(refused) => refused.to_string(),
-            None => match fault {
-                Some(fault) => format!("{error:#} [{}]", fault.code()),
-                None => format!("{error:#}"),
-            },
+        let refused = error.chain().find_map(|cause| cause.downcast_ref::<bundle::Error>());
+        let fault = refused.map(|r| &r.fault);
+        let fault = fault.or_else(|| error.chain().find_map(|cause| cause.downcast_ref::<bundle::Fault>()));
+        let message = match (refused, fault) {
+            // Its text holds all that its sources say.
+            (Some(refused), _) => refused.to_string(),
+            (None, Some(fault)) => format!("{fault} [{}]", fault.code()),
+            (None, None) => format!("{error:#}"),
         };
         if self.json {
             let object = json!({

@@ -32,18 +32,14 @@ impl Keys {
         if self.key.is_empty() {
             return Ok(Trust::directory(&self.trust)?);
         }
-        read_keys(&self.key)
+        Ok(Trust::keys("--key", named_keys(&self.key)?)?)
     }
 }
 
-/// Trust in the public keys in `files`.
-pub(super) fn read_keys(files: &[PathBuf]) -> anyhow::Result<Trust> {
-    let mut keys = Vec::new();
-    for file in files {
-        let name = file.file_name().unwrap_or(file.as_os_str()).display().to_string();
-        keys.push((name, read_public(file)?));
-    }
-    Ok(Trust::keys("--key", keys)?)
+/// The public keys in `files`, by file name.
+pub(super) fn named_keys(files: &[PathBuf]) -> anyhow::Result<Vec<(String, PublicKey)>> {
+    let name = |file: &PathBuf| file.file_name().unwrap_or(file.as_os_str()).display().to_string();
+    files.iter().map(|file| Ok((name(file), read_public(file)?))).collect()
 }
 
 fn read_public(file: &Path) -> anyhow::Result<PublicKey> {

@@ -1,1 +1,52 @@
-//! compile
+//! Source to plan: every keyword, argument and template checked, static imports expanded, and of files only what
+//! reachable tasks can use. Whatever cannot be honoured on a node is refused here, all of it at once.
+//!
+//! `playbook` reads plays, `list` tasks and blocks, `task` one task, `include` what it imports or includes, `role`
+//! roles; `keyword` and `argument` read their parts, `module` holds arguments against `spec`, `reach` collects files,
+//! `template` looks into Jinja.
+
+mod argument;
+mod context;
+mod delegate;
+mod files;
+mod include;
+mod keyword;
+mod lint;
+mod list;
+mod module;
+mod nearest;
+mod playbook;
+mod role;
+mod split;
+mod task;
+mod template;
+
+use crate::plan::{Map, Plan};
+use crate::source::{Diagnostic, Diagnostics, FileBytes, Tree};
+use std::collections::BTreeMap;
+
+/// What a build may set beside the source.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Variables that are known when the bundle is built (`-e`): they may stand in names of imports.
+    pub extra_vars: Map,
+}
+
+/// A compiled playbook.
+#[derive(Debug, Default)]
+pub struct Compiled {
+    /// What is to be done.
+    pub plan: Plan,
+    /// The files that the plan names, by path in the source tree.
+    pub files: BTreeMap<String, FileBytes>,
+    /// What was understood, but hardly meant so.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Compiles the playbook at a path of the tree. The same tree gives the same result.
+pub fn compile(tree: &Tree, playbook: &str, options: &Options) -> Result<Compiled, Diagnostics> {
+    let mut compiler = context::Compiler::new(tree, playbook, options);
+    compiler.playbook(playbook);
+    compiler.check_notifications();
+    compiler.finish()
+}

@@ -19,12 +19,16 @@ mod fail;
 pub mod file;
 mod getent;
 mod group;
+mod include_vars;
 pub mod install;
 mod json;
 mod mount;
+mod node_facts;
 pub mod params;
 pub mod paths;
 mod pause;
+mod script;
+mod service;
 mod set_fact;
 mod setup;
 mod systemd;
@@ -116,9 +120,13 @@ pub fn find(name: &str) -> Option<Run> {
         "ansible.builtin.fail" => fail::run,
         "ansible.builtin.getent" => getent::run,
         "ansible.builtin.group" => group::run,
+        "ansible.builtin.include_vars" => include_vars::run,
         "ansible.builtin.pause" => pause::run,
         "ansible.builtin.ping" => set_fact::ping,
         "ansible.builtin.raw" => command::raw,
+        "ansible.builtin.script" => script::run,
+        "ansible.builtin.service" => service::run,
+        "ansible.builtin.service_facts" => node_facts::services,
         "ansible.builtin.set_fact" => set_fact::run,
         "ansible.builtin.set_stats" => set_fact::set_stats,
         "ansible.builtin.setup" | "ansible.builtin.gather_facts" => setup::run,
@@ -128,6 +136,9 @@ pub fn find(name: &str) -> Option<Run> {
         "ansible.posix.mount" => mount::run,
         "ansible.builtin.copy" => copy::run,
         "ansible.builtin.file" => file::run,
+        "infiniband_facts" => node_facts::infiniband,
+        "mount_facts" => node_facts::mounts,
+        "terminate_user_sessions" => node_facts::terminate_sessions,
         _ => return None,
     };
     Some(run)

@@ -277,6 +277,14 @@ fn try_names<T>(target: &Path, make: impl Fn(&Path) -> io::Result<T>) -> io::Res
     Err(io::Error::new(io::ErrorKind::AlreadyExists, "every temporary name is taken"))
 }
 
+/// Whether `name` is one that a write of `target`, in the same directory, used and left when it was interrupted.
+pub fn is_temporary(name: &OsStr, target: &OsStr) -> bool {
+    let kept = &target.as_bytes()[..target.len().min(200)];
+    let middle = name.as_bytes().strip_prefix(b".").and_then(|n| n.strip_prefix(kept));
+    let numbers = middle.and_then(|n| n.strip_prefix(b".")).and_then(|n| n.strip_suffix(b".tmp"));
+    numbers.is_some_and(|n| n.len() > 2 && n.iter().all(|b| b.is_ascii_digit() || *b == b'-'))
+}
+
 fn temporary_name(stem: &OsStr, count: u32) -> OsString {
     // Names may have 255 bytes; ours adds at most 36 to what is kept of the file's own.
     let kept = &stem.as_bytes()[..stem.len().min(200)];
@@ -290,6 +298,15 @@ fn temporary_name(stem: &OsStr, count: u32) -> OsString {
 mod tests {
     use super::*;
     use std::fs;
+
+    #[test]
+    fn only_our_own_leftovers_are_told_as_such() {
+        let name = OsStr::new("a.conf");
+        assert!(is_temporary(&temporary_name(name, 7), name));
+        for other in [".a.conf.tmp", ".a.conf.x-1.tmp", "a.conf.1-1.tmp", ".b.conf.1-1.tmp", ".a.conf.1-1", "a.conf"] {
+            assert!(!is_temporary(OsStr::new(other), name), "{other}");
+        }
+    }
 
     fn look(mode: u32) -> Look {
         Look { mode, uid: Uid::effective().as_raw(), gid: Gid::effective().as_raw(), context: None }

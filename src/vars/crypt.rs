@@ -61,7 +61,7 @@ impl Algorithm {
     }
 
     /// The salt's length, or the longest that is allowed.
-    fn salt_size(self) -> usize {
+    pub fn salt_size(self) -> usize {
         match self {
             Algorithm::Md5 => 8,
             Algorithm::Bcrypt => 22,

@@ -46,3 +46,15 @@ pub fn type_debug(_: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
         other => other.type_name(),
     }))
 }
+
+/// `boolean(value, strict=False)`: the words that mean yes, any other value no.
+pub fn is_true(value: &Value) -> Outcome<bool> {
+    Ok(match value.defined()? {
+        Value::Bool(b) => *b,
+        Value::Str(text) => {
+            let word = text.as_str().trim().to_lowercase();
+            matches!(&*word, "y" | "yes" | "on" | "1" | "true" | "t" | "1.0")
+        }
+        other => other.as_float() == Some(1.0),
+    })
+}

@@ -4,19 +4,19 @@
 
 pub(super) mod args;
 mod attribute;
-mod chance;
-mod dict;
+pub(super) mod chance;
+pub(super) mod dict;
 pub(super) mod encode;
 mod group;
 mod json;
 mod json_read;
-mod logic;
+pub(super) mod logic;
 mod markup;
-mod number;
+pub(super) mod number;
 mod order;
 mod path;
 pub(super) mod regex;
-mod sequence;
+pub(super) mod sequence;
 mod sets;
 mod text;
 mod time;

@@ -1,0 +1,197 @@
+//! Plays: a playbook's own, and those it imports.
+
+use super::context::{Compiler, Scope, location};
+use super::keyword::{COMMON, PLAY, all, always_false, pairs};
+use super::template::is_template;
+use crate::plan::{Data, Keywords, Play};
+use crate::source::{Code, Diagnostic, find_file, join, parent};
+use crate::spec;
+use crate::yaml::{Content, Node};
+
+impl Compiler<'_> {
+    /// All plays of a playbook.
+    pub fn playbook(&mut self, path: &str) {
+        self.plays(&Scope::of(path), &Keywords::default());
+    }
+
+    fn plays(&mut self, scope: &Scope, around: &Keywords) {
+        let Some(root) = self.yaml(&scope.file) else { return };
+        let Content::List(entries) = &root.content else {
+            let message = "a playbook is a list of plays";
+            self.bag.push(Diagnostic::error(Code::NOT_A_PLAYBOOK, &scope.file, message).at(location(&root)));
+            return;
+        };
+        for entry in entries {
+            let import = entry.get("import_playbook").or_else(|| entry.get("ansible.builtin.import_playbook"));
+            match import {
+                Some(name) => self.import_playbook(scope, entry, (name, around)),
+                None if matches!(entry.content, Content::Map(_)) => {
+                    let play = self.play(scope, entry, around);
+                    self.plan.plays.push(play);
+                }
+                None => self.error(scope, entry, Code::NOT_A_PLAYBOOK, "a play is a dictionary"),
+            }
+        }
+    }
+
+    fn import_playbook(&mut self, scope: &Scope, entry: &Node, (name, around): (&Node, &Keywords)) {
+        let mut keywords = around.clone();
+        for (key_name, key, value) in pairs(self, scope, entry) {
+            let mut own = Keywords::default();
+            match key_name {
+                "import_playbook" | "ansible.builtin.import_playbook" => {}
+                key_name if self.common(scope, key_name, value, &mut own) => {
+                    keywords.when.extend(own.when);
+                    keywords.tags.extend(own.tags);
+                    keywords.vars.extend(own.vars);
+                }
+                _ => self.unknown_keyword(scope, key, "import_playbook", &all(&[COMMON, &["when"]])),
+            }
+        }
+        let text = name.as_str().unwrap_or_default();
+        if is_template(text) {
+            let message = format!("the name of an import cannot be a template: {text}");
+            self.error(scope, name, Code::OPEN_IMPORT, message);
+            return;
+        }
+        let path = join(parent(&scope.file), text).filter(|p| self.tree.has_file(p));
+        let Some(path) = path else {
+            self.error(scope, name, Code::TASKS_NOT_FOUND, format!("there is no playbook `{text}`"));
+            return;
+        };
+        if scope.imports.contains(&path) || path == scope.file {
+            self.error(scope, name, Code::INCLUDE_CYCLE, format!("{path} imports itself"));
+            return;
+        }
+        let mut imports = scope.imports.clone();
+        imports.push(scope.file.clone());
+        self.plays(&Scope { imports, ..Scope::of(&path) }, &keywords);
+    }
+
+    fn play(&mut self, scope: &Scope, entry: &Node, around: &Keywords) -> Play {
+        let mut play = Play { span: self.span(&scope.file, entry.start), ..Play::default() };
+        let entries = pairs(self, scope, entry);
+        for (name, key, value) in &entries {
+            match *name {
+                "name" => play.name = self.text(scope, value, name).map(|d| spec::python_str(&d)),
+                "hosts" => play.hosts = self.hosts(scope, value),
+                "gather_facts" => play.gather_facts = self.flag(scope, value, name),
+                "force_handlers" => play.force_handlers = spec::boolean(&value.data()) == Ok(true),
+                "vars_files" => play.vars_files = self.vars_files(scope, value),
+                "vars_prompt" => {
+                    self.unsupported(scope, key, "there is nobody to ask at boot", "give the variables a value")
+                }
+                "strategy" => self.strategy(scope, value),
+                "fact_path" => self.fact_path(scope, value),
+                // How many hosts at a time, and which facts: there is one host, and facts are read when asked for.
+                "gather_subset" | "gather_timeout" | "max_fail_percentage" | "order" | "serial" => {}
+                "roles" | "tasks" | "pre_tasks" | "post_tasks" | "handlers" => {}
+                "when" | "delegate_to" | "delegate_facts" => {
+                    self.unknown_keyword(scope, key, "play", &all(&[PLAY, COMMON]))
+                }
+                name if self.common(scope, name, value, &mut play.keywords) => {}
+                _ => self.unknown_keyword(scope, key, "play", &all(&[PLAY, COMMON])),
+            }
+        }
+        if entry.get("hosts").is_none() {
+            let hint = "write `hosts: localhost` or `hosts: all`: on a node both mean the node".to_owned();
+            self.error_hint(scope, entry, Code::NO_HOSTS, ("this play has no `hosts`".to_owned(), hint));
+        }
+        play.keywords.when.splice(0..0, around.when.iter().cloned());
+        play.keywords.tags.extend(around.tags.iter().cloned());
+        play.keywords.vars.extend(around.vars.clone());
+        let inner = Scope { never: scope.never || always_false(&play.keywords.when), ..scope.clone() };
+        for (name, _, value) in &entries {
+            match *name {
+                "roles" => play.roles = self.roles(&inner, value),
+                "tasks" => play.tasks = self.nodes(&inner, value),
+                "pre_tasks" => play.pre_tasks = self.nodes(&inner, value),
+                "post_tasks" => play.post_tasks = self.nodes(&inner, value),
+                "handlers" => play.handlers = self.nodes(&Scope { handlers: true, ..inner.clone() }, value),
+                _ => {}
+            }
+        }
+        play
+    }
+
+    fn hosts(&mut self, scope: &Scope, value: &Node) -> Vec<String> {
+        let mut hosts = Vec::new();
+        for item in self.items(value) {
+            match item.as_str() {
+                Some(text) if is_template(text) => {
+                    self.template(scope, item, text);
+                    hosts.push(text.to_owned());
+                }
+                Some(text) => hosts.extend(text.split(',').map(|h| h.trim().to_owned())),
+                None => self.error(scope, item, Code::WRONG_TYPE, "`hosts` takes names"),
+            }
+        }
+        hosts.retain(|h| !h.is_empty());
+        if hosts.is_empty() && !value.is_null() {
+            self.error(scope, value, Code::NO_HOSTS, "`hosts` is empty");
+        }
+        hosts
+    }
+
+    fn roles(&mut self, scope: &Scope, value: &Node) -> Vec<crate::plan::RoleUse> {
+        let Content::List(entries) = &value.content else {
+            if !value.is_null() {
+                self.error(scope, value, Code::WRONG_TYPE, "`roles` takes a list");
+            }
+            return Vec::new();
+        };
+        entries.iter().filter_map(|e| self.role_entry(scope, e)).collect()
+    }
+
+    fn vars_files(&mut self, scope: &Scope, value: &Node) -> Vec<Data> {
+        let items = self.items(value);
+        for item in &items {
+            let choices = self.items(item);
+            let alone = choices.len() == 1;
+            for choice in choices {
+                match choice.as_str() {
+                    Some(name) => self.variable_file(scope, choice, (name, alone)),
+                    None => self.error(scope, choice, Code::WRONG_TYPE, "`vars_files` takes names of files"),
+                }
+            }
+        }
+        items.into_iter().map(Node::data).collect()
+    }
+
+    /// A file of variables: one that is named alone must be there, of a list the first that is.
+    fn variable_file(&mut self, scope: &Scope, node: &Node, (name, alone): (&str, bool)) {
+        if is_template(name) {
+            self.template(scope, node, name);
+            self.need(scope, node, ("vars", name));
+            return;
+        }
+        if name.starts_with('/') {
+            return;
+        }
+        let dirs = scope.directories(&self.playbook_dir);
+        match find_file(self.tree, "vars", name, &dirs) {
+            Ok(path) => {
+                self.vars_file(&path);
+                self.add(&path);
+            }
+            Err(_) if alone => self.need(scope, node, ("vars", name)),
+            Err(_) => {}
+        }
+    }
+
+    fn strategy(&mut self, scope: &Scope, value: &Node) {
+        let name = value.as_str().unwrap_or_default();
+        let last = name.rsplit('.').next().unwrap_or_default();
+        if !matches!(last, "linear" | "free" | "host_pinned") {
+            let hint = "leave it out: with one host there is one order";
+            self.unsupported(scope, value, &format!("the strategy `{name}` means nothing on a node"), hint);
+        }
+    }
+
+    fn fact_path(&mut self, scope: &Scope, value: &Node) {
+        if value.as_str().map(|p| p.trim_end_matches('/')) != Some("/etc/ansible/facts.d") {
+            let hint = "put the facts into /etc/ansible/facts.d";
+            self.unsupported(scope, value, "local facts are read from /etc/ansible/facts.d only", hint);
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! Roles: found, and of their parts what can be reached.
+
+use super::context::{Compiler, Scope, location};
+use super::keyword::{BELOW_PLAY, COMMON, all, pairs};
+use super::template::is_template;
+use crate::plan::{Data, From, Key, Keywords, Map, Role, RoleUse};
+use crate::source::{Code, Diagnostic, Entry, find_role, main_file};
+use crate::spec;
+use crate::yaml::{Content, Node};
+
+impl Compiler<'_> {
+    /// An entry of `roles:` or `dependencies:`.
+    pub fn role_entry(&mut self, scope: &Scope, entry: &Node) -> Option<RoleUse> {
+        let mut keywords = Keywords::default();
+        let mut params = Map::new();
+        let mut from = From::default();
+        let mut named = entry;
+        if let Content::Map(_) = &entry.content {
+            named = entry.get("role").or_else(|| entry.get("name")).or_else(|| entry.get("src")).unwrap_or(entry);
+            for (name, key, value) in pairs(self, scope, entry) {
+                match name {
+                    "role" | "name" | "src" | "version" | "scm" => {}
+                    "tasks_from" => from.tasks = value.as_str().map(str::to_owned),
+                    "vars_from" => from.vars = value.as_str().map(str::to_owned),
+                    "defaults_from" => from.defaults = value.as_str().map(str::to_owned),
+                    "handlers_from" => from.handlers = value.as_str().map(str::to_owned),
+                    name if self.common(scope, name, value, &mut keywords) => {}
+                    name => {
+                        self.parameter(scope, (name, key), value);
+                        params.insert(Data::str(name), value.data());
+                    }
+                }
+            }
+        }
+        let Some(name) = named.as_str().map(str::to_owned).filter(|n| !n.is_empty()) else {
+            self.error(scope, entry, Code::WRONG_TYPE, "a role is named, or is a dictionary with `role`");
+            return None;
+        };
+        if is_template(&name) {
+            let message = format!("the name of a role in `roles` cannot be a template: {name}");
+            let hint = "roles are found when the bundle is built; use include_role in a task".to_owned();
+            self.error_hint(scope, named, Code::OPEN_IMPORT, (message, hint));
+            return None;
+        }
+        let span = self.span(&scope.file, entry.start);
+        let inner = Scope { never: scope.never || super::keyword::always_false(&keywords.when), ..scope.clone() };
+        let role = self.use_role(&inner, named, &name, &from)?;
+        Some(RoleUse { role, span, keywords, params, from })
+    }
+
+    /// A role parameter: any name, but one that is nearly a keyword was hardly meant as one.
+    fn parameter(&mut self, scope: &Scope, (name, key): (&str, &Node), value: &Node) {
+        let known = all(&[COMMON, BELOW_PLAY]);
+        if let Some(near) = super::nearest::nearest(name, known.iter().copied())
+            && name.len() > 3
+        {
+            let message = format!("`{name}` is taken for a parameter of the role");
+            self.warning_hint(scope, key, Code::UNKNOWN_KEYWORD, (message, format!("did you mean `{near}`?")));
+        }
+        self.lazy(scope, value);
+    }
+
+    /// A role that is used: its key in the plan. Each part of it is compiled once.
+    pub fn use_role(&mut self, scope: &Scope, node: &Node, name: &str, from: &From) -> Option<String> {
+        let asking = scope.role_paths.first().map(String::as_str);
+        let path = match find_role(self.tree, name, &self.playbook_dir, asking) {
+            Ok(path) => path,
+            Err(tried) => {
+                self.no_role(scope, node, (name, tried));
+                return None;
+            }
+        };
+        if self.role_stack.contains(&path) {
+            let chain = self.role_stack.join(" -> ");
+            self.error(
+                scope,
+                node,
+                Code::INCLUDE_CYCLE,
+                format!("the role {name} depends on itself: {chain} -> {path}"),
+            );
+            return None;
+        }
+        let key = self.role_key(name, &path);
+        let mut role_paths = vec![path.clone()];
+        role_paths.extend(scope.role_paths.iter().filter(|p| **p != path).cloned());
+        let inner = Scope {
+            file: path.clone(),
+            role: Some(key.clone()),
+            role_paths,
+            handlers: false,
+            never: scope.never,
+            imports: Vec::new(),
+            depth: scope.depth + 1,
+        };
+        self.meta(&inner, &path);
+        for (kind, stem) in [("defaults", &from.defaults), ("vars", &from.vars)] {
+            self.role_vars(&inner, (node, &scope.file), (kind, stem.as_deref()));
+        }
+        self.role_handlers(&inner, (node, &scope.file), from.handlers.as_deref());
+        self.role_tasks(&inner, (node, &scope.file), from.tasks.as_deref());
+        Some(key)
+    }
+
+    fn no_role(&mut self, scope: &Scope, node: &Node, (name, tried): (&str, Vec<String>)) {
+        let collection = name.split('.').count() >= 3;
+        let code = if collection { Code::COLLECTION_ROLE } else { Code::ROLE_NOT_FOUND };
+        let message = format!("there is no role `{name}`");
+        let mut diagnostic = Diagnostic::error(code, &scope.file, message).at(location(node));
+        if collection {
+            diagnostic = diagnostic.hint(format!("copy it to roles/{name}, or give its directory with --roles-path"));
+        } else {
+            let known = self.tree.list(&format!("{}roles", prefix(&self.playbook_dir))).unwrap_or_default();
+            if let Some(near) = super::nearest::nearest(name, known.iter().map(String::as_str)) {
+                diagnostic = diagnostic.hint(format!("did you mean `{near}`?"));
+            }
+        }
+        for path in tried {
+            diagnostic = diagnostic.note(format!("tried {path}"));
+        }
+        if !scope.never {
+            self.bag.push(diagnostic);
+        }
+    }
+
+    /// The role's name, unless another directory has it already.
+    fn role_key(&mut self, name: &str, path: &str) -> String {
+        if let Some((key, _)) = self.plan.roles.iter().find(|(_, r)| r.path == path) {
+            return key.clone();
+        }
+        let short = name.rsplit('/').next().unwrap_or(name);
+        let key = if self.plan.roles.contains_key(short) { path } else { short };
+        let role = Role { name: short.to_owned(), path: path.to_owned(), ..Role::default() };
+        self.plan.roles.insert(key.to_owned(), role);
+        key.to_owned()
+    }
+
+    fn begin(&mut self, scope: &Scope, part: &str) -> bool {
+        let never = if scope.never { "never" } else { "" };
+        self.begun.insert(format!("{}|{part}|{never}", scope.role.as_deref().unwrap_or_default()))
+    }
+
+    fn role_mut(&mut self, scope: &Scope) -> &mut Role {
+        let key = scope.role.clone().unwrap_or_default();
+        self.plan.roles.entry(key).or_default()
+    }
+
+    /// `meta/main.yml` and `meta/argument_specs.yml`.
+    fn meta(&mut self, scope: &Scope, path: &str) {
+        if !self.begin(scope, "meta") {
+            return;
+        }
+        if let Some((file, Entry::File)) = main_file(self.tree, &format!("{path}/meta"), "main")
+            && let Some(root) = self.yaml(&file)
+        {
+            let scope = Scope { file, ..scope.clone() };
+            self.role_stack.push(path.to_owned());
+            let entries = root.get("dependencies").map(|d| self.items(d).into_iter().cloned().collect::<Vec<_>>());
+            let dependencies: Vec<RoleUse> =
+                entries.unwrap_or_default().iter().filter_map(|e| self.role_entry(&scope, e)).collect();
+            self.role_stack.pop();
+            let allow = root.get("allow_duplicates").is_some_and(|n| spec::boolean(&n.data()) == Ok(true));
+            let specs = root.get("argument_specs").cloned();
+            let role = self.role_mut(&scope);
+            role.dependencies = dependencies;
+            role.allow_duplicates = allow;
+            if let Some(specs) = specs {
+                self.argument_specs(&scope, &specs);
+            }
+        }
+        if let Some((file, Entry::File)) = main_file(self.tree, &format!("{path}/meta"), "argument_specs")
+            && let Some(root) = self.yaml(&file)
+        {
+            let scope = Scope { file, ..scope.clone() };
+            match root.get("argument_specs") {
+                Some(specs) => self.argument_specs(&scope, specs),
+                None => self.error(&scope, &root, Code::WRONG_TYPE, "`argument_specs` is missing at the top"),
+            }
+        }
+    }
+
+    fn argument_specs(&mut self, scope: &Scope, specs: &Node) {
+        for (name, _, entry) in pairs(self, scope, specs) {
+            let options = entry.get("options").map(Node::data);
+            match options {
+                Some(options @ Data::Map(_)) => {
+                    self.role_mut(scope).argument_specs.insert(Data::str(name), options);
+                }
+                None | Some(Data::Null) => {}
+                Some(_) => self.error(scope, entry, Code::WRONG_TYPE, "`options` takes a dictionary"),
+            }
+        }
+    }
+
+    /// `defaults/` or `vars/`: the main file, or the one that `*_from` names; all where that is a template.
+    fn role_vars(&mut self, scope: &Scope, at: (&Node, &str), (kind, from): (&str, Option<&str>)) {
+        for stem in self.stems(scope, kind, from) {
+            if !self.begin(scope, &format!("{kind}|{stem}")) {
+                continue;
+            }
+            let directory = format!("{}/{kind}", scope.role_paths[0]);
+            let mut vars = Map::new();
+            match main_file(self.tree, &directory, &stem) {
+                Some((file, Entry::File)) => vars = self.vars_file(&file),
+                Some((path, Entry::Directory)) => {
+                    for file in self.tree.walk(&path).unwrap_or_default() {
+                        if [".yml", ".yaml", ".json"].iter().any(|e| file.ends_with(e)) {
+                            vars.extend(self.vars_file(&file));
+                        }
+                    }
+                }
+                None if from.is_some() => self.no_part(scope, at, (kind, &stem)),
+                None => continue,
+            }
+            let stem = stem_of(&stem).to_owned();
+            let role = self.role_mut(scope);
+            let part = if kind == "vars" { &mut role.vars } else { &mut role.defaults };
+            part.insert(stem, vars);
+        }
+    }
+
+    fn role_handlers(&mut self, scope: &Scope, at: (&Node, &str), from: Option<&str>) {
+        for stem in self.stems(scope, "handlers", from) {
+            if !self.begin(scope, &format!("handlers|{stem}")) {
+                continue;
+            }
+            match main_file(self.tree, &format!("{}/handlers", scope.role_paths[0]), &stem) {
+                Some((file, Entry::File)) => {
+                    let inner = Scope { file, handlers: true, ..scope.clone() };
+                    let nodes = self.task_file(&inner);
+                    self.role_mut(scope).handlers.insert(stem_of(&stem).to_owned(), nodes);
+                }
+                _ if from.is_some() => self.no_part(scope, at, ("handlers", &stem)),
+                _ => {}
+            }
+        }
+    }
+
+    fn role_tasks(&mut self, scope: &Scope, at: (&Node, &str), from: Option<&str>) {
+        for stem in self.stems(scope, "tasks", from) {
+            if !self.begin(scope, &format!("tasks|{stem}")) {
+                continue;
+            }
+            match main_file(self.tree, &format!("{}/tasks", scope.role_paths[0]), &stem) {
+                Some((file, Entry::File)) => {
+                    self.role_mut(scope).tasks.insert(stem_of(&stem).to_owned(), file.clone());
+                    let inner = Scope { file: file.clone(), ..scope.clone() };
+                    let nodes = self.task_file(&inner);
+                    self.plan.task_files.insert(file, nodes);
+                }
+                _ if from.is_some() => self.no_part(scope, at, ("tasks", &stem)),
+                _ => {}
+            }
+        }
+    }
+
+    /// The stems that a `*_from` can mean: `main` without one, all of the directory where it is a template.
+    fn stems(&self, scope: &Scope, kind: &str, from: Option<&str>) -> Vec<String> {
+        match from {
+            None => vec!["main".to_owned()],
+            Some(name) if !is_template(name) => vec![name.to_owned()],
+            Some(name) => {
+                let directory = format!("{}/{kind}", scope.role_paths[0]);
+                let pattern = super::files::Pattern::new(name);
+                let files = self.tree.walk(&directory).unwrap_or_default();
+                let relative = files.iter().filter_map(|f| f.strip_prefix(&format!("{directory}/")));
+                relative
+                    .filter(|f| [".yml", ".yaml"].iter().any(|e| f.ends_with(e)))
+                    .filter(|f| pattern.matches(f) || pattern.matches(stem_of(f)))
+                    .map(|f| stem_of(f).to_owned())
+                    .collect()
+            }
+        }
+    }
+
+    fn no_part(&mut self, scope: &Scope, (node, file): (&Node, &str), (kind, stem): (&str, &str)) {
+        let role = scope.role.as_deref().unwrap_or_default();
+        let message = format!("the role `{role}` has no {kind}/{stem}");
+        let tried = format!("tried {}/{kind}/{stem}.yml, .yaml, .json", scope.role_paths[0]);
+        self.bag.push(Diagnostic::error(Code::TASKS_NOT_FOUND, file, message).at(location(node)).note(tried));
+    }
+
+    /// A file of variables.
+    pub fn vars_file(&mut self, path: &str) -> Map {
+        let Some(root) = self.yaml(path) else { return Map::new() };
+        let scope = Scope::of(path);
+        match &root.content {
+            Content::Map(_) => {
+                self.lazy(&scope, &root);
+                match root.into_data() {
+                    Data::Map(map) => map,
+                    _ => Map::new(),
+                }
+            }
+            _ if root.is_null() => Map::new(),
+            _ => {
+                self.error(&scope, &root, Code::NOT_A_PLAYBOOK, "a file of variables is a dictionary");
+                Map::new()
+            }
+        }
+    }
+
+    /// Every notification must reach somebody.
+    pub fn check_notifications(&mut self) {
+        if self.open_handlers {
+            return;
+        }
+        for (name, place) in std::mem::take(&mut self.notified) {
+            let bare = name.split_once(" : ").map_or(name.as_str(), |(_, handler)| handler);
+            if self.handlers.contains(&name) || self.handlers.contains(bare) {
+                continue;
+            }
+            let message = format!("no handler is named `{name}` or listens to it");
+            let near = super::nearest::nearest(&name, self.handlers.iter().map(String::as_str));
+            let mut diagnostic = Diagnostic::error(Code::NO_HANDLER, place.file, message).at(place.at);
+            if let Some(near) = near {
+                diagnostic = diagnostic.hint(format!("did you mean `{near}`?"));
+            }
+            self.bag.push(diagnostic);
+        }
+        let _ = Key("");
+    }
+}
+
+fn prefix(dir: &str) -> String {
+    if dir.is_empty() { String::new() } else { format!("{dir}/") }
+}
+
+/// A name without its extension, as `*_from` and the plan use it.
+fn stem_of(name: &str) -> &str {
+    name.strip_suffix(".yml").or_else(|| name.strip_suffix(".yaml")).unwrap_or(name)
+}

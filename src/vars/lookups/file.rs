@@ -1,0 +1,199 @@
+//! Lookups of files: their contents, their names, and what they render to.
+
+use super::options::{Options, term};
+use crate::plan::limits;
+use crate::vars::pytext::{is_space, strip_end};
+use crate::vars::{CallArgs, Env, Outcome, TemplateError, Text, Value, glob};
+use std::fmt::Write;
+
+/// The bytes of a file that was found.
+pub fn read(env: &Env, path: &str) -> Outcome<Vec<u8>> {
+    let bytes = env.files().read(path).map_err(|e| TemplateError::other(format!("reading '{path}': {e}")))?;
+    if bytes.len() > limits::RENDERED {
+        return Err(TemplateError::other(format!("'{path}' is too large for a lookup")));
+    }
+    Ok(bytes)
+}
+
+pub fn file(env: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
+    let (terms, mut options) = Options::split(args, "file");
+    let (rstrip, lstrip) = (options.flag("rstrip", true)?, options.flag("lstrip", false)?);
+    let mut out = Vec::new();
+    for value in &terms {
+        let name = term(value)?;
+        let trouble = |why: String| {
+            TemplateError::other(format!("The 'file' lookup had an issue accessing the file '{name}'. {why}"))
+        };
+        let path = env
+            .files()
+            .find("files", &name)
+            .map_err(|tried| trouble(format!("file not found, looked for in {}", tried.join(", "))))?;
+        let contents = Text::from_bytes(&read(env, &path).map_err(|e| trouble(e.message))?);
+        let mut text = contents.as_str();
+        if lstrip {
+            text = text.trim_start_matches(is_space);
+        }
+        if rstrip {
+            text = strip_end(text);
+        }
+        out.push(Value::from(text));
+    }
+    Ok(out)
+}
+
+pub fn unvault(env: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
+    let mut out = Vec::new();
+    for value in &args.positional {
+        let name = term(value)?;
+        let found = env.files().find("files", &name);
+        let path = found.map_err(|_| TemplateError::other(format!("Unable to find file matching \"{name}\" ")))?;
+        let bytes = read(env, &path)?;
+        if bytes.starts_with(b"$ANSIBLE_VAULT") {
+            let message = format!("'{path}' is encrypted, and a node holds no vault password");
+            return Err(TemplateError::other(message));
+        }
+        out.push(Value::Str(Text::from_bytes(&bytes)));
+    }
+    Ok(out)
+}
+
+pub fn template(env: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
+    let (terms, mut options) = Options::split(args, "template");
+    let convert = options.flag("convert_data", true)?;
+    let mut extra = Vec::new();
+    if let Some(vars) = options.take("template_vars") {
+        for (name, value) in crate::vars::filters::dict::members(env, &vars)? {
+            extra.push((name.text()?, value));
+        }
+    }
+    let mut header = String::new();
+    for name in ["variable_start_string", "variable_end_string", "comment_start_string", "comment_end_string"] {
+        if let Some(marker) = options.take(name) {
+            let marker = marker.text()?;
+            if marker.contains(['\n', '\'', ',', '\\']) {
+                return Err(TemplateError::other(format!("{name} cannot be '{marker}'")));
+            }
+            let comma = if header.is_empty() { "#jinja2: " } else { ", " };
+            let _ = write!(header, "{comma}{name}: '{marker}'");
+        }
+    }
+    let mut out = Vec::new();
+    for value in &terms {
+        let name = term(value)?;
+        let found = env.files().find("templates", &name);
+        let missing = || TemplateError::other(format!("the template file {name} could not be found for the lookup"));
+        let path = found.map_err(|_| missing())?;
+        let mut source = read(env, &path)?;
+        if !header.is_empty() {
+            source = [header.as_bytes(), b"\n", &source].concat();
+        }
+        let rendered = env.render_file(&source, &path, &extra)?;
+        out.push(if convert { rendered } else { Value::from(rendered.text()?) });
+    }
+    Ok(out)
+}
+
+pub fn fileglob(env: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
+    let mut out = Vec::new();
+    for value in &args.positional {
+        let pattern = term(value)?;
+        let (directory, name) = pattern.rsplit_once('/').unwrap_or(("", &pattern));
+        let place = match (directory, pattern.starts_with('/')) {
+            ("", true) => "/".to_owned(),
+            // A bare pattern is looked for where files are, then beside them.
+            ("", false) => match env.files().find("files", ".") {
+                Ok(place) => place,
+                Err(_) => continue,
+            },
+            (directory, _) => match env.files().find("files", directory) {
+                Ok(place) => place,
+                Err(_) => continue,
+            },
+        };
+        let place = place.trim_end_matches("/.").trim_end_matches('/');
+        out.extend(glob::files(env, &format!("{place}/{name}"))?.into_iter().map(Value::from));
+    }
+    Ok(out)
+}
+
+/// What `first_found` looks for.
+#[derive(Default)]
+struct Search {
+    names: Vec<String>,
+    skip: bool,
+}
+
+fn parts(texts: &[String], separators: &[char]) -> Vec<String> {
+    texts.iter().flat_map(|t| t.split(separators)).map(str::to_owned).collect()
+}
+
+impl Search {
+    fn add(&mut self, env: &Env, terms: &[Value], paths: &[String]) -> Outcome<()> {
+        for value in terms {
+            let (files, paths) = match value.defined()? {
+                Value::Str(name) => (vec![name.as_str().to_owned()], paths.to_vec()),
+                Value::Dict(_) => {
+                    let mut given = CallArgs::none();
+                    for (name, member) in crate::vars::filters::dict::members(env, value)? {
+                        given = given.with(&name.text()?, member);
+                    }
+                    let (_, mut options) = Options::split(given, "first_found");
+                    let files = options.list("files")?;
+                    let paths = options.list("paths")?;
+                    self.skip = options.flag("skip", false)?;
+                    (files, paths)
+                }
+                Value::List(_) | Value::Tuple(_) => {
+                    self.add(env, &value.iterate(env)?, paths)?;
+                    continue;
+                }
+                other => {
+                    return Err(TemplateError::other(format!(
+                        "Invalid term supplied, can handle string, mapping or list of strings but got: <class '{}'> \
+                         for {}",
+                        other.type_name(),
+                        other.text()?
+                    )));
+                }
+            };
+            let files = parts(&files, &[',', ';']);
+            let paths = parts(&paths, &[',', ':', ';']);
+            if paths.is_empty() {
+                self.names.extend(files);
+            } else {
+                let joined = |p: &String, f: &String| match f.starts_with('/') || p.is_empty() {
+                    true => f.clone(),
+                    false => format!("{}/{f}", p.trim_end_matches('/')),
+                };
+                self.names.extend(paths.iter().flat_map(|p| files.iter().map(move |f| joined(p, f))));
+            }
+        }
+        Ok(())
+    }
+}
+
+pub fn first_found(env: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
+    let (mut terms, mut options) = Options::split(args, "first_found");
+    let files = options.list("files")?;
+    let paths = options.list("paths")?;
+    let mut search = Search { names: Vec::new(), skip: options.flag("skip", false)? };
+    if terms.is_empty() {
+        terms = files.into_iter().map(Value::from).collect();
+    }
+    search.add(env, &terms, &paths)?;
+    for name in &search.names {
+        let name = match env.template(&Value::from(name.as_str())) {
+            Ok(name) => name.text()?,
+            // What is undefined is not there.
+            Err(e) if e.kind == crate::vars::ErrorKind::Undefined => continue,
+            Err(e) => return Err(e),
+        };
+        if let Ok(path) = env.files().find("files", &name) {
+            return Ok(vec![Value::from(path)]);
+        }
+    }
+    if search.skip {
+        return Ok(Vec::new());
+    }
+    Err(TemplateError::other("No file was found when using first_found."))
+}
