@@ -2,9 +2,9 @@
 
 use super::options::{Options, term};
 use crate::plan::limits;
+use crate::vars::jinja::Style;
 use crate::vars::pytext::{is_space, strip_end};
-use crate::vars::{CallArgs, Env, Outcome, TemplateError, Text, Value, glob};
-use std::fmt::Write;
+use crate::vars::{CallArgs, Conversion, Env, Outcome, Rendering, TemplateError, Text, Value, glob};
 
 /// The bytes of a file that was found.
 pub fn read(env: &Env, path: &str) -> Outcome<Vec<u8>> {
@@ -66,29 +66,28 @@ pub fn template(env: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
             extra.push((name.text()?, value));
         }
     }
-    let mut header = String::new();
-    for name in ["variable_start_string", "variable_end_string", "comment_start_string", "comment_end_string"] {
-        if let Some(marker) = options.take(name) {
-            let marker = marker.text()?;
-            if marker.contains(['\n', '\'', ',', '\\']) {
-                return Err(TemplateError::other(format!("{name} cannot be '{marker}'")));
-            }
-            let comma = if header.is_empty() { "#jinja2: " } else { ", " };
-            let _ = write!(header, "{comma}{name}: '{marker}'");
+    let mut style = Style::default();
+    let (variable, comment) = (&mut style.variable, &mut style.comment);
+    for (name, marker) in [
+        ("variable_start_string", &mut variable.0),
+        ("variable_end_string", &mut variable.1),
+        ("comment_start_string", &mut comment.0),
+        ("comment_end_string", &mut comment.1),
+    ] {
+        if let Some(text) = options.take(name) {
+            *marker = text.text()?;
         }
     }
+    let conversion = if convert { Conversion::Literal } else { Conversion::Text };
     let mut out = Vec::new();
     for value in &terms {
         let name = term(value)?;
         let found = env.files().find("templates", &name);
         let missing = || TemplateError::other(format!("the template file {name} could not be found for the lookup"));
         let path = found.map_err(|_| missing())?;
-        let mut source = read(env, &path)?;
-        if !header.is_empty() {
-            source = [header.as_bytes(), b"\n", &source].concat();
-        }
-        let rendered = env.render_file(&source, &path, &extra)?;
-        out.push(if convert { rendered } else { Value::from(rendered.text()?) });
+        let source = read(env, &path)?;
+        let how = Rendering { name: &path, style: style.clone(), conversion, playbook: false };
+        out.push(env.render_file(&source, &how, extra.clone())?);
     }
     Ok(out)
 }
