@@ -67,6 +67,14 @@ pub(super) fn read(path: &Path) -> Result<Members, Fault> {
     read_gzip(BufReader::new(file.take(limits::BUNDLE_ARCHIVE)))
 }
 
+/// Reads an archive that is in memory, within the same bounds.
+pub(super) fn read_bytes(bytes: &[u8]) -> Result<Members, Fault> {
+    if bytes.len() as u64 > limits::BUNDLE_ARCHIVE {
+        return Err(Fault::bytes("the archive", limits::BUNDLE_ARCHIVE));
+    }
+    read_gzip(bytes)
+}
+
 fn read_gzip(mut input: impl BufRead) -> Result<Members, Fault> {
     let mut start = [0; GZIP.len()];
     input.read_exact(&mut start).map_err(|_| Fault::Archive("too short for a gzip header".to_owned()))?;

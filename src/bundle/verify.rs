@@ -129,6 +129,13 @@ impl Unverified {
         Ok(Unverified { contents })
     }
 
+    /// The same for an archive in memory, which is to be at `path`: a builder reads what it is about to write.
+    pub fn bytes(path: &Path, archive: &[u8]) -> Result<Unverified, Error> {
+        let refuse = |fault| Error { bundle: path.to_owned(), fault };
+        let contents = archive::read_bytes(archive).and_then(unpack).and_then(check).map_err(refuse)?;
+        Ok(Unverified { contents })
+    }
+
     /// What is in it, for people.
     pub fn summary(&self) -> Summary {
         self.contents.summary()

@@ -3,11 +3,14 @@
 //!
 //! To add a command: write `cli/NAME.rs` with `Args` and `run`, name it in [`Command`] and in [`dispatch`].
 
+mod build;
+mod check;
 mod completion;
 mod explain;
 mod inspect;
 mod install;
 mod keygen;
+mod origin;
 mod status;
 mod ui;
 mod verify;
@@ -38,6 +41,8 @@ or key was refused.
 #[derive(Subcommand)]
 enum Command {
     Keygen(keygen::Args),
+    Check(check::Args),
+    Build(build::Args),
     Verify(verify::Args),
     Inspect(inspect::Args),
     Install(install::Args),
@@ -50,6 +55,8 @@ enum Command {
 fn dispatch(command: &Command, ui: &Ui) -> anyhow::Result<Exit> {
     match command {
         Command::Keygen(args) => keygen::run(args, ui),
+        Command::Check(args) => check::run(args, ui),
+        Command::Build(args) => build::run(args, ui),
         Command::Verify(args) => verify::run(args, ui),
         Command::Inspect(args) => inspect::run(args, ui),
         Command::Install(args) => install::run(args, ui),

@@ -6,6 +6,7 @@ mod code;
 mod diagnostic;
 mod render;
 mod search;
+pub mod shipped;
 mod tree;
 
 pub use code::{CODES, Code, Explanation, explain};

@@ -221,7 +221,7 @@ class Lab:
         program = self.binaries / "compute-init"
         run([program, "keygen", "-o", f"{key}.pem"])
         run([program, "build", REPOSITORY / "templates/compute-init.yml", "--key", f"{key}.pem", "-o", bundle])
-        run([program, "install", "--root", root, "--bundle", bundle, "--trust", f"{key}.pub.pem"])
+        run([program, "install", "--root", root, "--trust", f"{key}.pub.pem", bundle])
         (root / "etc/compute-init/config.yaml").write_text(CONFIG)
         meta = {"compute": "true", "etc_hosts": "true", "resolv_conf": "true", "basic_users": "true"}
         (root / "etc/compute-init/metadata.json").write_text(json.dumps({"uuid": "1", "name": "node1", "meta": meta}))

@@ -31,7 +31,7 @@ def install(box, binaries):
     for argv in (
         "compute-init keygen -o /oracle/key.pem",
         "compute-init build /oracle/repository/templates/compute-init.yml --key /oracle/key.pem -o /oracle/bundle",
-        "compute-init install --root / --bundle /oracle/bundle --trust /oracle/key.pub.pem",
+        "compute-init install --root / --trust /oracle/key.pub.pem /oracle/bundle",
     ):
         done = box.run(argv.replace("compute-init ", "/oracle/bin/compute-init ", 1).split())
         if done.returncode:

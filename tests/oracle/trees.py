@@ -66,6 +66,11 @@ class Tree:
             with open(real, encoding="utf-8", errors="backslashreplace") as file:
                 self.texts[path] = file.read(20000)
 
+    def without(self, earlier):
+        """The same tree without what already stood in an earlier one."""
+        fresh = {path: found for path, found in self.entries.items() if earlier.entries.get(path, ...) != found}
+        return Tree(fresh, self.opaque, self.texts)
+
     def at(self, path, base):
         """What this side has at a path, changed or not."""
         if path in self.entries:
