@@ -145,6 +145,14 @@ impl Value {
     pub fn unrolled(self, env: &Env) -> Outcome<Value> {
         match &self {
             Value::View(_) | Value::Range(_) => Ok(Value::list(self.iterate(env)?)),
+            // Mappings whose members are computed are dictionaries once all of them are wanted.
+            Value::Object(o) if o.is_mapping() && o.type_name() == "dict" => {
+                let pairs = self.iterate(env)?.into_iter().map(|key| {
+                    let value = env.getitem(&self, &key)?;
+                    Ok((key, value))
+                });
+                Ok(Value::dict(pairs.collect::<Outcome<Dict>>()?))
+            }
             _ => Ok(self),
         }
     }

@@ -72,6 +72,14 @@ impl Source<'_> {
         }
     }
 
+    pub(super) fn facts(&self) -> Option<Rc<dyn Variables>> {
+        match self {
+            Source::Borrowed(v) => v.facts(),
+            Source::Host(v) => v.facts(),
+            Source::Over(_, below) => below.facts(),
+        }
+    }
+
     fn host(&self, host: &str) -> Option<Rc<dyn Variables>> {
         match self {
             Source::Borrowed(v) => v.host(host),
@@ -334,6 +342,11 @@ impl<'t> Env<'t> {
     /// Says that the result must not be remembered: it depends on the clock, on chance or on the machine.
     pub fn note_impure(&self) {
         self.shared.impure.set(self.shared.impure.get() + 1);
+    }
+
+    /// Says that text from outside was met: what the template gives is never templated again.
+    pub(super) fn note_foreign(&self) {
+        self.tainted.set(true);
     }
 
     /// Starts counting anew: the bound is on one evaluation.

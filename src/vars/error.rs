@@ -24,6 +24,8 @@ pub struct TemplateError {
     pub kind: ErrorKind,
     /// What is wrong, in Ansible's words where roles can see them.
     pub message: String,
+    /// The line and column of a mistake of syntax, from 1; the column is 0 where it is not known.
+    pub place: Option<(u32, u32)>,
     /// The template (shortened), its line, and the chain of variables that led there.
     pub context: Vec<String>,
 }
@@ -34,7 +36,7 @@ pub type Outcome<T> = Result<T, TemplateError>;
 impl TemplateError {
     /// An error of `kind`.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> TemplateError {
-        TemplateError { kind, message: message.into(), context: Vec::new() }
+        TemplateError { kind, message: message.into(), place: None, context: Vec::new() }
     }
 
     /// Anything that Python would raise but an undefined variable: type, value and lookup errors, bounds.
@@ -50,6 +52,16 @@ impl TemplateError {
     /// Text that is not Jinja.
     pub fn syntax(message: impl Into<String>) -> TemplateError {
         TemplateError::new(ErrorKind::Syntax, message)
+    }
+
+    /// The same error at a place, which is said too.
+    pub fn at(mut self, line: u32, column: u32) -> TemplateError {
+        self.place = Some((line, column));
+        if column == 0 {
+            self.within(format!("line {line}"))
+        } else {
+            self.within(format!("line {line}, column {column}"))
+        }
     }
 
     /// The same error with one more line of context.

@@ -4,6 +4,7 @@ use super::env::Env;
 use super::error::Outcome;
 use super::object::{CallArgs, Object};
 use super::value::Value;
+use super::{Var, Variables};
 use std::rc::Rc;
 
 /// `hostvars`.
@@ -14,6 +15,11 @@ pub fn all() -> Value {
 /// `vars`: this scope's variables, not templated.
 pub fn own() -> Value {
     Value::object(OwnVars)
+}
+
+/// `ansible_facts`.
+pub fn facts(facts: Rc<dyn Variables>) -> Value {
+    Value::object(Facts(facts))
 }
 
 const MAPPING_METHODS: &[&str] = &["get", "keys", "values", "items"];
@@ -120,6 +126,38 @@ impl Object for OwnVars {
     }
     fn contains(&self, env: &Env, key: &Value) -> Option<bool> {
         Some(key.as_str().is_some_and(|name| env.source.get(name).is_some()))
+    }
+    fn methods(&self) -> &'static [&'static str] {
+        MAPPING_METHODS
+    }
+    fn method(&self, env: &Env, name: &str, args: CallArgs) -> Option<Outcome<Value>> {
+        mapping_method(self, env, name, args)
+    }
+}
+
+/// `ansible_facts`: each fact is computed when it is asked for.
+struct Facts(Rc<dyn Variables>);
+
+fn fact(env: &Env, var: &Var) -> Value {
+    env.note_foreign();
+    Value::from_foreign(&var.data)
+}
+
+impl Object for Facts {
+    fn type_name(&self) -> &'static str {
+        "dict"
+    }
+    fn is_mapping(&self) -> bool {
+        true
+    }
+    fn getitem(&self, env: &Env, key: &Value) -> Outcome<Option<Value>> {
+        Ok(key.as_str().and_then(|name| self.0.get(name)).map(|var| fact(env, &var)))
+    }
+    fn iterate(&self, _: &Env) -> Option<Outcome<Vec<Value>>> {
+        Some(Ok(self.0.names().into_iter().map(Value::str).collect()))
+    }
+    fn contains(&self, _: &Env, key: &Value) -> Option<bool> {
+        Some(key.as_str().is_some_and(|name| self.0.get(name).is_some()))
     }
     fn methods(&self) -> &'static [&'static str] {
         MAPPING_METHODS

@@ -4,6 +4,7 @@
 //! (lazily: a variable is templated when it is used) and gives final [`Data`].
 
 mod access;
+pub mod analysis;
 mod calendar;
 mod compare;
 mod convert;

@@ -145,6 +145,7 @@ impl<'t> Env<'t> {
             "omit" => Some(Value::str(OMIT)),
             "hostvars" if !self.source.hosts().is_empty() => Some(hostvars::all()),
             "vars" => Some(hostvars::own()),
+            "ansible_facts" => self.source.facts().map(hostvars::facts),
             _ => None,
         }
     }
@@ -287,11 +288,7 @@ impl<'t> Env<'t> {
         for (name, value) in extra {
             over.insert(name, Var { data: Rc::new(value.to_data()?), templated: true });
         }
-        let env = if over.is_empty() {
-            self.with_source(Source::Over(over, Rc::clone(&self.source)))
-        } else {
-            self.with_source(Source::Over(over, Rc::clone(&self.source)))
-        };
+        let env = self.with_source(Source::Over(over, Rc::clone(&self.source)));
         if let Some((directory, _)) = how.name.rsplit_once('/') {
             env.search.borrow_mut().push(directory.to_owned());
         }

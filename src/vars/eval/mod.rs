@@ -7,6 +7,7 @@ mod output;
 mod scope;
 mod statements;
 
+pub use globals::NAMES as GLOBALS;
 pub use output::Conversion;
 pub(super) use scope::{Frame, Scope};
 
@@ -79,10 +80,7 @@ impl Eval<'_, '_> {
                 let value = one(e)?;
                 Ok(Value::Bool(self.env.test(name, value, self.arguments(args)?)?))
             }
-            Kind::Attribute(e, name) => match &e.kind {
-                Kind::Name(n) if &**n == "self" && self.scope.find("self").is_none() => Ok(self.self_block(name)),
-                _ => self.env.getattr(&one(e)?, name),
-            },
+            Kind::Attribute(e, name) => self.env.getattr(&one(e)?, name),
             Kind::Item(e, key) => {
                 let value = one(e)?;
                 self.env.getitem(&value, &one(key)?)
@@ -199,6 +197,9 @@ impl Eval<'_, '_> {
                 self.frame.remember(name, &found);
                 return Ok(found);
             }
+        }
+        if &**name == "self" {
+            return Ok(self.own_blocks());
         }
         Ok(globals::find(name).unwrap_or_else(|| Value::undefined(name)))
     }

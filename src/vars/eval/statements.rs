@@ -198,17 +198,9 @@ impl<'e, 't> Eval<'e, 't> {
         done
     }
 
-    /// `self.name`.
-    pub(super) fn self_block(&self, name: &Rc<str>) -> Value {
-        if self.frame.block(name, 0).is_none() {
-            return Value::undefined_because(format!("'self' has no attribute '{name}'"), Some(name));
-        }
-        Value::object(BlockReference {
-            frame: Rc::clone(&self.frame),
-            scope: self.scope.outermost(),
-            name: Rc::clone(name),
-            level: 0,
-        })
+    /// `self`.
+    pub(super) fn own_blocks(&self) -> Value {
+        Value::object(OwnBlocks { frame: Rc::clone(&self.frame), scope: self.scope.outermost() })
     }
 
     /// The first of the named templates that exists.
@@ -282,6 +274,25 @@ fn not_found(names: &[Value]) -> TemplateError {
             let message = format!("none of the templates given were found: {}", many.join(", "));
             TemplateError::new(ErrorKind::NotFound, message)
         }
+    }
+}
+
+/// `self`: the template's blocks by name.
+struct OwnBlocks {
+    frame: Rc<Frame>,
+    scope: Rc<Scope>,
+}
+
+impl Object for OwnBlocks {
+    fn type_name(&self) -> &'static str {
+        "TemplateReference"
+    }
+    fn getattr(&self, _: &Env, name: &str) -> Outcome<Option<Value>> {
+        if self.frame.block(name, 0).is_none() {
+            return Ok(None);
+        }
+        let (frame, scope) = (Rc::clone(&self.frame), Rc::clone(&self.scope));
+        Ok(Some(Value::object(BlockReference { frame, scope, name: name.into(), level: 0 })))
     }
 }
 

@@ -30,13 +30,14 @@ pub fn ternary(_: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
 pub fn mandatory(_: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
     let [message] = args.bind("mandatory", ["msg"], 0)?;
     let Value::Undefined(undefined) = &value else { return Ok(value) };
-    Err(TemplateError::other(match unless_none(message) {
-        Some(message) => soft(&message)?.as_str().to_owned(),
-        None => match &undefined.name {
+    // The author's own words are an error like any other; without them it is the undefined variable's.
+    Err(match unless_none(message) {
+        Some(message) => TemplateError::other(soft(&message)?.as_str()),
+        None => TemplateError::undefined(match &undefined.name {
             Some(name) => format!("Mandatory variable '{name}'  not defined."),
             None => "Mandatory variable  not defined.".to_owned(),
-        },
-    }))
+        }),
+    })
 }
 
 pub fn type_debug(_: &Env, value: Value, args: CallArgs) -> Outcome<Value> {

@@ -141,9 +141,7 @@ pub fn lex(source: &str, style: &Style) -> Outcome<Vec<Lexeme>> {
             Ok(Some(next)) => next,
             Ok(None) => break,
             Err(e) => {
-                let line = e.line().unwrap_or(1);
-                let message = e.detail().map_or_else(|| e.to_string(), str::to_owned);
-                return Err(TemplateError::syntax(message).within(format!("line {line}")));
+                return Err(syntax(&e));
             }
         };
         last = (u32::from(span.start_line), u32::from(span.start_col) + 1);
@@ -153,6 +151,11 @@ pub fn lex(source: &str, style: &Style) -> Outcome<Vec<Lexeme>> {
     }
     out.push(Lexeme { token: Lexed::End, line: last.0, column: last.1 });
     Ok(out)
+}
+
+fn syntax(e: &minijinja::Error) -> TemplateError {
+    let message = e.detail().map_or_else(|| e.to_string(), str::to_owned);
+    TemplateError::syntax(message).at(u32::try_from(e.line().unwrap_or(1)).unwrap_or(1), 0)
 }
 
 fn own(token: Token, written: &str, style: &Style) -> Outcome<Lexed> {
@@ -274,7 +277,7 @@ pub fn double_backslashes(source: &str, style: &Style) -> Outcome<String> {
         let (token, span) = match tokenizer.next_token() {
             Ok(Some(next)) => next,
             Ok(None) => break,
-            Err(e) => return Err(TemplateError::syntax(e.detail().map_or_else(|| e.to_string(), str::to_owned))),
+            Err(e) => return Err(syntax(&e)),
         };
         let (start, end) = (span.start_offset as usize, span.end_offset as usize);
         match token {

@@ -78,7 +78,7 @@ impl Parser {
     }
 
     pub(super) fn fail<T>(&self, message: impl Into<String>) -> Outcome<T> {
-        Err(TemplateError::syntax(message).within(format!("line {}, column {}", self.line(), self.column())))
+        Err(TemplateError::syntax(message).at(self.line(), self.column()))
     }
 
     pub(super) fn is_op(&self, op: &str) -> bool {

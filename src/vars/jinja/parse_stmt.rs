@@ -110,7 +110,11 @@ impl StatementParser {
                 }
                 return Ok(out);
             }
-            "autoescape" => return self.p.fail("'autoescape' is for HTML and is not supported"),
+            // Ansible's environment never escapes: the body is all there is to it.
+            "autoescape" => {
+                self.p.expression(Inline::Condition)?;
+                Statement::With(Vec::new(), self.body(&["endautoescape"])?.0)
+            }
             other => return self.p.fail(format!("Encountered unknown tag '{other}'.")),
         }])
     }

@@ -1,0 +1,607 @@
+//! What a template names, without evaluating it: for the compiler, which refuses unknown names with their place, and
+//! for the export, which must know what is read of other hosts.
+
+use super::error::TemplateError;
+use super::eval::GLOBALS;
+use super::jinja::{Argument, Expr, Kind, Node, Part, Statement, Style, Target, double_backslashes, normalise, parse};
+use super::value::Value;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+/// A name and where it stands in its template.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Named {
+    /// The name, as written.
+    pub name: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column, from 1.
+    pub column: u32,
+}
+
+/// A lookup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    /// Its name, where it is a constant.
+    pub plugin: Option<Named>,
+    /// Its first term, where it is a constant: a file, a variable, a command.
+    pub term: Option<String>,
+}
+
+/// What is read of other hosts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OtherHosts {
+    /// Variables that are read by name.
+    pub names: BTreeSet<String>,
+    /// Variables whose value is the name of a variable that is read (`map(attribute=which)`).
+    pub named_by: BTreeSet<String>,
+    /// Whether it cannot be told which are read.
+    pub unknown: bool,
+}
+
+/// What a template names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Variables that it does not set itself.
+    pub variables: Vec<Named>,
+    /// Whether variables are named by what is computed (`vars[x]`, `lookup('vars', x)`).
+    pub computed_variables: bool,
+    /// Filters, those named as text for `map` included.
+    pub filters: Vec<Named>,
+    /// Tests, those named as text for `select` and the like included.
+    pub tests: Vec<Named>,
+    /// Lookups.
+    pub lookups: Vec<Lookup>,
+    /// Templates that are included, imported or extended; `None` where the name is computed.
+    pub templates: Vec<Option<String>>,
+    /// What `hostvars` is asked for.
+    pub hosts: OtherHosts,
+}
+
+/// Text that is not Jinja.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyntaxError {
+    /// What is wrong, in Jinja2's words.
+    pub message: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column, from 1; 0 where it is not known.
+    pub column: u32,
+}
+
+impl From<TemplateError> for SyntaxError {
+    fn from(e: TemplateError) -> SyntaxError {
+        let (line, column) = e.place.unwrap_or((1, 0));
+        SyntaxError { message: e.message, line, column }
+    }
+}
+
+/// What a playbook's text names.
+pub fn text(source: &str) -> Result<Usage, SyntaxError> {
+    let style = Style::default();
+    let source = normalise(source);
+    usage(&double_backslashes(&source, &style)?, &style)
+}
+
+/// What a template file names.
+pub fn file(source: &str, style: &Style) -> Result<Usage, SyntaxError> {
+    usage(&normalise(source), style)
+}
+
+/// What a condition names: an expression without braces. Columns count from its first character.
+pub fn condition(expression: &str) -> Result<Usage, SyntaxError> {
+    const HEAD: &str = "{% if ";
+    let shift = |line: u32, column: u32| if line == 1 { column.saturating_sub(HEAD.len() as u32) } else { column };
+    let source = format!("{HEAD}{expression} %}} True {{% else %}} False {{% endif %}}");
+    let mut usage =
+        file(&source, &Style::default()).map_err(|e| SyntaxError { column: shift(e.line, e.column), ..e })?;
+    let lookups = usage.lookups.iter_mut().filter_map(|l| l.plugin.as_mut());
+    for named in usage.variables.iter_mut().chain(&mut usage.filters).chain(&mut usage.tests).chain(lookups) {
+        named.column = shift(named.line, named.column);
+    }
+    Ok(usage)
+}
+
+fn usage(source: &str, style: &Style) -> Result<Usage, SyntaxError> {
+    let template = parse(source, "", style)?;
+    let mut walk = Walk { usage: Usage::default(), scopes: vec![BTreeSet::new()] };
+    walk.nodes(&template.body);
+    Ok(walk.usage)
+}
+
+struct Walk {
+    usage: Usage,
+    scopes: Vec<BTreeSet<Rc<str>>>,
+}
+
+/// What an expression is, as far as other hosts' variables go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// Nothing of theirs.
+    Other,
+    /// `hostvars`.
+    Hosts,
+    /// A list of hosts' variables.
+    HostList,
+    /// One host's variables.
+    Host,
+}
+
+/// Filters that give members of the list they are given.
+const KEEPING: [&str; 12] = [
+    "list",
+    "select",
+    "reject",
+    "selectattr",
+    "rejectattr",
+    "sort",
+    "unique",
+    "reverse",
+    "default",
+    "d",
+    "shuffle",
+    "flatten",
+];
+/// Filters that give one member of it.
+const PICKING: [&str; 6] = ["first", "last", "random", "min", "max", "mandatory"];
+
+fn constant(e: &Expr) -> Option<&str> {
+    match &e.kind {
+        Kind::Const(Value::Str(t)) => Some(t.as_str()),
+        _ => None,
+    }
+}
+
+fn positional(args: &[Argument], at: usize) -> Option<&Expr> {
+    args.iter().filter(|a| matches!(a.part, Part::Positional)).nth(at).map(|a| &a.value)
+}
+
+fn named<'a>(args: &'a [Argument], name: &str) -> Option<&'a Expr> {
+    args.iter().find(|a| matches!(&a.part, Part::Named(n) if &**n == name)).map(|a| &a.value)
+}
+
+fn place(name: &str, e: &Expr) -> Named {
+    Named { name: name.to_owned(), line: e.line, column: e.column }
+}
+
+impl Walk {
+    fn nodes(&mut self, nodes: &[Node]) {
+        nodes.iter().for_each(|n| self.statement(&n.what));
+    }
+
+    fn inner(&mut self, names: &[&str], run: impl FnOnce(&mut Walk)) {
+        self.scopes.push(names.iter().map(|n| Rc::from(*n)).collect());
+        run(self);
+        self.scopes.pop();
+    }
+
+    fn define(&mut self, name: &Rc<str>) {
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.insert(Rc::clone(name));
+        }
+    }
+
+    fn target(&mut self, target: &Target) {
+        match target {
+            Target::Name(name) => self.define(name),
+            Target::Attribute(..) => {}
+            Target::Tuple(targets) => targets.iter().for_each(|t| self.target(t)),
+        }
+    }
+
+    fn statement(&mut self, what: &Statement) {
+        match what {
+            Statement::Text(_) => {}
+            Statement::Print(e) => self.used(e),
+            Statement::Extends(e) => self.template_name(e),
+            Statement::For(l) => {
+                let shape = self.expr(&l.iter);
+                self.inner(&["loop"], |w| {
+                    w.target(&l.target);
+                    // Items of a list of hosts' variables are not followed into the loop.
+                    w.usage.hosts.unknown |= shape == Shape::HostList;
+                    l.filter.iter().for_each(|e| w.used(e));
+                    w.nodes(&l.body);
+                });
+                self.inner(&[], |w| w.nodes(&l.otherwise));
+            }
+            Statement::If(branches, otherwise) => {
+                for (test, body) in branches {
+                    self.expr(test);
+                    self.nodes(body);
+                }
+                self.nodes(otherwise);
+            }
+            Statement::Set(target, e) => {
+                self.used(e);
+                self.target(target);
+            }
+            Statement::SetBlock(target, filter, body) => {
+                self.inner(&[], |w| w.nodes(body));
+                filter.iter().for_each(|e| self.used(e));
+                self.target(target);
+            }
+            Statement::With(assignments, body) => {
+                assignments.iter().for_each(|(_, e)| self.used(e));
+                self.inner(&[], |w| {
+                    assignments.iter().for_each(|(t, _)| w.target(t));
+                    w.nodes(body);
+                });
+            }
+            Statement::Filter(filter, body) => {
+                self.inner(&[], |w| w.nodes(body));
+                self.used(filter);
+            }
+            Statement::Macro(m) => {
+                self.define(&m.name);
+                self.macro_body(m);
+            }
+            Statement::Call(call, caller) => {
+                self.used(call);
+                self.macro_body(caller);
+            }
+            Statement::Block(block) => self.inner(&["super"], |w| w.nodes(&block.body)),
+            Statement::Include { names, .. } => match &names.kind {
+                Kind::List(items) | Kind::Tuple(items) => items.iter().for_each(|e| self.template_name(e)),
+                _ => self.template_name(names),
+            },
+            Statement::Import(import) => {
+                self.template_name(&import.name);
+                import.target.iter().for_each(|name| self.define(name));
+                import.members.iter().for_each(|(_, alias)| self.define(alias));
+            }
+        }
+    }
+
+    fn macro_body(&mut self, m: &super::jinja::Macro) {
+        self.inner(&["caller", "varargs", "kwargs"], |w| {
+            for (name, default) in &m.parameters {
+                default.iter().for_each(|e| w.used(e));
+                w.define(name);
+            }
+            w.nodes(&m.body);
+        });
+    }
+
+    fn template_name(&mut self, e: &Expr) {
+        self.usage.templates.push(constant(e).map(str::to_owned));
+        self.used(e);
+    }
+
+    /// An expression whose value goes where it cannot be followed.
+    fn used(&mut self, e: &Expr) {
+        let shape = self.expr(e);
+        self.usage.hosts.unknown |= shape != Shape::Other;
+    }
+
+    fn all_used(&mut self, args: &[Argument]) {
+        args.iter().for_each(|a| self.used(&a.value));
+    }
+
+    /// A member of a host's variables, named by an expression.
+    fn host_member(&mut self, name: &Expr) {
+        match &name.kind {
+            Kind::Const(Value::Str(t)) => {
+                let first = t.as_str().split('.').next().unwrap_or_default();
+                self.usage.hosts.names.insert(first.to_owned());
+            }
+            Kind::Name(variable) => {
+                self.usage.hosts.named_by.insert(variable.to_string());
+            }
+            Kind::List(path) if !path.is_empty() => self.host_member(&path[0]),
+            _ => self.usage.hosts.unknown = true,
+        }
+    }
+
+    fn expr(&mut self, e: &Expr) -> Shape {
+        match &e.kind {
+            Kind::Const(_) | Kind::Captured => Shape::Other,
+            Kind::Name(name) => self.name(e, name),
+            Kind::Filter(inner, name, args) => self.filter(e, inner, (name, args)),
+            Kind::Test(inner, name, args) => {
+                // `in`, `defined` and the like look at the hosts, not into them.
+                self.expr(inner);
+                self.usage.tests.push(place(name, e));
+                self.all_used(args);
+                Shape::Other
+            }
+            Kind::Attribute(inner, name) => self.attribute(inner, name),
+            Kind::Item(inner, key) => self.item(inner, key),
+            Kind::Call(callee, args) => self.call(callee, args),
+            Kind::Compare(first, rest) => {
+                self.expr(first);
+                for (_, e) in rest {
+                    self.expr(e);
+                }
+                Shape::Other
+            }
+            Kind::Not(inner) => {
+                self.expr(inner);
+                Shape::Other
+            }
+            Kind::And(a, b) | Kind::Or(a, b) => {
+                let (a, b) = (self.expr(a), self.expr(b));
+                if a == Shape::Other { b } else { a }
+            }
+            Kind::Condition { test, then, otherwise } => {
+                self.expr(test);
+                let then = self.expr(then);
+                let otherwise = otherwise.as_ref().map_or(Shape::Other, |e| self.expr(e));
+                if then == Shape::Other { otherwise } else { then }
+            }
+            _ => {
+                self.parts(e);
+                Shape::Other
+            }
+        }
+    }
+
+    /// The kinds that make new values of several.
+    fn parts(&mut self, e: &Expr) {
+        match &e.kind {
+            Kind::List(items) | Kind::Tuple(items) | Kind::Concat(items) => items.iter().for_each(|e| self.used(e)),
+            Kind::Dict(pairs) => pairs.iter().for_each(|(k, v)| {
+                self.used(k);
+                self.used(v);
+            }),
+            Kind::Negative(a) | Kind::Positive(a) => self.used(a),
+            Kind::Binary(_, a, b) => {
+                self.used(a);
+                self.used(b);
+            }
+            Kind::Slice(a, bounds) => {
+                self.used(a);
+                bounds.iter().flatten().for_each(|e| self.used(e));
+            }
+            _ => {}
+        }
+    }
+
+    fn name(&mut self, e: &Expr, name: &Rc<str>) -> Shape {
+        if self.scopes.iter().any(|s| s.contains(name)) || GLOBALS.contains(&&**name) || &**name == "self" {
+            return Shape::Other;
+        }
+        self.usage.variables.push(place(name, e));
+        match &**name {
+            "hostvars" => Shape::Hosts,
+            "vars" => {
+                // Undone where a constant member is asked for.
+                self.usage.computed_variables = true;
+                Shape::Other
+            }
+            _ => Shape::Other,
+        }
+    }
+
+    /// `vars.name` and `vars['name']` read the variable of that name.
+    fn own_member(&mut self, inner: &Expr, name: &str) -> bool {
+        let is_vars = matches!(&inner.kind, Kind::Name(n) if &**n == "vars");
+        if is_vars {
+            self.usage.variables.push(place("vars", inner));
+            self.usage.variables.push(place(name, inner));
+        }
+        is_vars
+    }
+
+    fn attribute(&mut self, inner: &Expr, name: &Rc<str>) -> Shape {
+        if self.own_member(inner, name) {
+            return Shape::Other;
+        }
+        match self.expr(inner) {
+            Shape::Hosts => Shape::Host,
+            Shape::Host => {
+                self.usage.hosts.names.insert(name.to_string());
+                Shape::Other
+            }
+            Shape::HostList => {
+                self.usage.hosts.unknown = true;
+                Shape::Other
+            }
+            Shape::Other => Shape::Other,
+        }
+    }
+
+    fn item(&mut self, inner: &Expr, key: &Expr) -> Shape {
+        if let Some(name) = constant(key) {
+            if self.own_member(inner, name) {
+                return Shape::Other;
+            }
+        }
+        let shape = self.expr(inner);
+        self.used(key);
+        match shape {
+            Shape::Hosts | Shape::HostList => Shape::Host,
+            Shape::Host => {
+                self.host_member(key);
+                Shape::Other
+            }
+            Shape::Other => Shape::Other,
+        }
+    }
+
+    fn filter(&mut self, e: &Expr, inner: &Expr, (name, args): (&Rc<str>, &[Argument])) -> Shape {
+        let shape = self.expr(inner);
+        self.usage.filters.push(place(name, e));
+        let short = super::registry::short_name(name);
+        let first = positional(args, 0);
+        match short {
+            "map" => {
+                self.usage.filters.extend(first.and_then(|a| constant(a).map(|n| place(n, a))));
+            }
+            "select" | "reject" => {
+                self.usage.tests.extend(first.and_then(|a| constant(a).map(|n| place(n, a))));
+            }
+            "selectattr" | "rejectattr" => {
+                let test = positional(args, 1);
+                self.usage.tests.extend(test.and_then(|a| constant(a).map(|n| place(n, a))));
+            }
+            _ => {}
+        }
+        if let Some(container) = extracted(short, args) {
+            if self.expr(container.0) == Shape::Hosts {
+                args.iter().filter(|a| !std::ptr::eq(&a.value, container.0)).for_each(|a| self.used(&a.value));
+                return match container.1 {
+                    Some(member) => {
+                        self.host_member(member);
+                        Shape::Other
+                    }
+                    None if short == "map" => Shape::HostList,
+                    None => Shape::Host,
+                };
+            }
+        }
+        self.all_used(args);
+        match shape {
+            Shape::Other => Shape::Other,
+            Shape::Hosts if ["length", "count", "list", "sort"].contains(&short) => Shape::Other,
+            Shape::Host if ["default", "d", "mandatory"].contains(&short) => Shape::Host,
+            Shape::HostList if short == "length" || short == "count" => Shape::Other,
+            Shape::HostList if PICKING.contains(&short) => Shape::Host,
+            Shape::HostList if short == "map" => match named(args, "attribute") {
+                Some(member) => {
+                    self.host_member(member);
+                    Shape::Other
+                }
+                None => shape,
+            },
+            Shape::HostList if KEEPING.contains(&short) => {
+                if short.ends_with("attr") {
+                    first.into_iter().for_each(|a| self.host_member(a));
+                }
+                shape
+            }
+            _ => {
+                self.usage.hosts.unknown = true;
+                Shape::Other
+            }
+        }
+    }
+
+    fn call(&mut self, callee: &Expr, args: &[Argument]) -> Shape {
+        match &callee.kind {
+            Kind::Name(name) if ["lookup", "query", "q"].contains(&&**name) => self.lookup(args),
+            Kind::Attribute(inner, method) if ["get", "values", "keys", "items"].contains(&&**method) => {
+                let shape = self.expr(inner);
+                self.all_used(args);
+                match (shape, &**method) {
+                    (Shape::Hosts, "values") => return Shape::HostList,
+                    (Shape::Hosts, "get") => return Shape::Host,
+                    (Shape::Host, "get") => match positional(args, 0) {
+                        Some(name) => self.host_member(name),
+                        None => self.usage.hosts.unknown = true,
+                    },
+                    (Shape::Other, _) | (_, "keys") => {}
+                    _ => self.usage.hosts.unknown = true,
+                }
+                return Shape::Other;
+            }
+            _ => {
+                self.used(callee);
+            }
+        }
+        self.all_used(args);
+        Shape::Other
+    }
+
+    fn lookup(&mut self, args: &[Argument]) {
+        let plugin = positional(args, 0).and_then(|a| constant(a).map(|n| place(n, a)));
+        let term = positional(args, 1).and_then(constant).map(str::to_owned);
+        if plugin.as_ref().is_some_and(|p| super::registry::short_name(&p.name) == "vars") {
+            for term in args.iter().filter(|a| matches!(a.part, Part::Positional)).skip(1) {
+                match constant(&term.value) {
+                    Some(name) => self.usage.variables.push(place(name, &term.value)),
+                    None => self.usage.computed_variables = true,
+                }
+            }
+        }
+        self.usage.lookups.push(Lookup { plugin, term });
+    }
+}
+
+/// The container and member of `key | extract(container, member)` and `keys | map('extract', container, member)`.
+fn extracted<'a>(filter: &str, args: &'a [Argument]) -> Option<(&'a Expr, Option<&'a Expr>)> {
+    let at = match filter {
+        "extract" => 0,
+        "map" if positional(args, 0).and_then(constant).map(super::registry::short_name) == Some("extract") => 1,
+        _ => return None,
+    };
+    Some((positional(args, at)?, positional(args, at + 1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(of: &[Named]) -> Vec<&str> {
+        of.iter().map(|n| n.name.as_str()).collect()
+    }
+
+    #[test]
+    fn names_are_free_unless_the_template_sets_them() {
+        let source = "{% set a = b %}{{ a }}{% for x in xs if x != y %}{{ x }}{{ loop.index }}{% endfor %}{{ x }}\
+            {% macro m(p, q=d) %}{{ p }}{{ q }}{{ z }}{{ caller() }}{% endmacro %}{{ m(range(n)) }}";
+        let usage = text(source).expect("parses");
+        assert_eq!(names(&usage.variables), ["b", "xs", "y", "x", "d", "z", "n"]);
+    }
+
+    #[test]
+    fn plugins_named_as_text_count() {
+        let usage = text("{{ l | map('upper') | select('match', 'x') | selectattr('a', 'eq', 1) is subset(b) }}");
+        let usage = usage.expect("parses");
+        assert_eq!(names(&usage.filters), ["map", "upper", "select", "selectattr"]);
+        assert_eq!(names(&usage.tests), ["match", "eq", "subset"]);
+    }
+
+    #[test]
+    fn places_are_lines_and_columns() {
+        let usage = text("a\n  {{ b | nope }}").expect("parses");
+        assert_eq!(usage.filters, [Named { name: "nope".into(), line: 2, column: 8 }]);
+        let usage = condition("x is nosuch").expect("parses");
+        assert_eq!(usage.variables, [Named { name: "x".into(), line: 1, column: 1 }]);
+        let error = condition("x ==").expect_err("is no expression");
+        assert_eq!((error.line, error.column), (1, 6));
+        assert_eq!(text("{{ a\nb }}").expect_err("two names").line, 2);
+        assert_eq!(text("{% if x %}").expect_err("no end").message.contains("endif"), true);
+    }
+
+    #[test]
+    fn what_is_read_of_other_hosts() {
+        let table: &[(&str, &[&str], &[&str], bool)] = &[
+            ("{{ hostvars[groups['a'].0].x }}", &["x"], &[], false),
+            ("{{ hostvars[h]['x'].y }}", &["x"], &[], false),
+            ("{{ hostvars.h.get('x') }}", &["x"], &[], false),
+            ("{{ groups['a'] | map('extract', hostvars, 'x') | join(' ') }}", &["x"], &[], false),
+            ("{{ groups['a'] | map('extract', hostvars, ['x', 'y']) }}", &["x"], &[], false),
+            ("{{ h | extract(hostvars) }}", &[], &[], true),
+            ("{{ (hostvars[h] | default({})).x | default('') }}", &["x"], &[], false),
+            (
+                "{{ hostvars.values() | selectattr('g', 'contains', 's') | map(attribute=which) }}",
+                &["g"],
+                &["which"],
+                false,
+            ),
+            ("{{ 'h' in hostvars and hostvars | length > 1 }}", &[], &[], false),
+            ("{{ f | targets(hostvars, 'x') }}", &[], &[], true),
+            ("{{ hostvars }}", &[], &[], true),
+            ("{% for h in hostvars.values() %}{{ h.x }}{% endfor %}", &[], &[], true),
+        ];
+        for (source, want, by, unknown) in table {
+            let hosts = text(source).expect("parses").hosts;
+            assert_eq!(hosts.names.iter().map(String::as_str).collect::<Vec<_>>(), *want, "{source}");
+            assert_eq!(hosts.named_by.iter().map(String::as_str).collect::<Vec<_>>(), *by, "{source}");
+            assert_eq!(hosts.unknown, *unknown, "{source}");
+        }
+    }
+
+    #[test]
+    fn lookups_and_computed_names() {
+        let usage = text("{{ lookup('file', 'a.txt') }}{{ q(which, 1) }}{{ lookup('vars', 'b') }}").expect("parses");
+        assert_eq!(usage.lookups[0].term.as_deref(), Some("a.txt"));
+        assert_eq!(usage.lookups[1].plugin, None);
+        assert_eq!(names(&usage.variables), ["which", "b"]);
+        assert!(!usage.computed_variables);
+        assert!(text("{{ lookup('vars', 'a' ~ b) }}").expect("parses").computed_variables);
+        assert!(text("{{ vars[x] }}").expect("parses").computed_variables);
+        assert!(!text("{{ vars['x'] }}{{ vars.y }}").expect("parses").computed_variables);
+    }
+}
