@@ -154,7 +154,9 @@ fn conclude(session: &mut Session, result: Result<(), Stop>) -> Finished {
 
 fn take_lock(run_dir: &Path) -> Result<Lock, LockError> {
     DirBuilder::new().recursive(true).mode(0o755).create(run_dir).map_err(LockError::Io)?;
-    Lock::take(&run_dir.join("lock"))
+    let lock = Lock::take(&run_dir.join("lock"))?;
+    generation::sweep(run_dir).map_err(LockError::Io)?;
+    Ok(lock)
 }
 
 fn write_status(session: &Session) -> io::Result<()> {
