@@ -9,15 +9,13 @@ use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-#[cfg(test)]
-mod tests;
 
 /// Runs the module.
 pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     run_at(ctx, args, Path::new("/"))
 }
 
-fn run_at(ctx: &Context, args: &Args, root: &Path) -> Result<Outcome, Failure> {
+pub(super) fn run_at(ctx: &Context, args: &Args, root: &Path) -> Result<Outcome, Failure> {
     let name = args.text("name");
     if let (Some(name), Some(glob)) =
         (&name, ["*", "?", "["].iter().find(|g| name.as_deref().is_some_and(|n| n.contains(**g))))
