@@ -9,7 +9,6 @@ use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-
 /// Runs the module.
 pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     run_at(ctx, args, Path::new("/"))
@@ -182,7 +181,12 @@ impl Unit<'_> {
             0 => Ok(false),
             rc => Err(failure(
                 plain.err(),
-                [("rc", super::params::int(rc)), ("stdout", text(plain.out())), ("stderr", text(plain.err()))],
+                [
+                    ("rc", super::params::int(rc)),
+                    ("cmd", text(self.base.iter().map(|w| w.to_string_lossy()).collect::<Vec<_>>().join(" "))),
+                    ("stdout", text(plain.out())),
+                    ("stderr", text(plain.err())),
+                ],
             )),
         }
     }
