@@ -39,11 +39,7 @@ impl Copy {
     pub fn begin(base: &Path) -> Result<Copy, Stop> {
         let failed = |e: io::Error| full(&format!("making {}", base.display()), &e);
         DirBuilder::new().recursive(true).mode(0o700).create(base).map_err(failed)?;
-        for name in names(base).map_err(failed)? {
-            if name.starts_with(NEW) {
-                fs::remove_dir_all(base.join(name)).map_err(failed)?;
-            }
-        }
+        sweep(base).map_err(failed)?;
         let dir = base.join(format!("{NEW}{}", std::process::id()));
         DirBuilder::new().mode(0o700).create(&dir).map_err(failed)?;
         Ok(Copy { base: base.to_owned(), dir, digests: BTreeMap::new(), bytes: 0, kept: false, times: None })
@@ -199,6 +195,18 @@ pub fn current(base: &Path) -> Option<(String, PathBuf)> {
     let name = link(base, CURRENT)?;
     let dir = base.join(&name);
     dir.is_dir().then_some((name, dir))
+}
+
+/// Removes what a boot that was killed left half done in a directory of ours. Only who holds the lock may.
+pub fn sweep(base: &Path) -> io::Result<()> {
+    for name in names(base)? {
+        if name.starts_with(NEW) {
+            fs::remove_dir_all(base.join(name))?;
+        } else if name.starts_with('.') && name.ends_with(".tmp") {
+            fs::remove_file(base.join(name))?;
+        }
+    }
+    Ok(())
 }
 
 /// A name that a file of the export may have on a node.

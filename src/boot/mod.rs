@@ -141,7 +141,9 @@ fn conclude(session: &mut Session, result: Result<(), Stop>) -> Finished {
     session.conclusion();
     let mut code = state.exit_code();
     if !session.options.check {
-        let left = write_status(session).and_then(|()| if code == 0 { write_sentinel(session) } else { Ok(()) });
+        let left = write_status(session)
+            .and_then(|()| mark_retry(session, state == State::Unreachable))
+            .and_then(|()| if code == 0 { write_sentinel(session) } else { Ok(()) });
         if let Err(e) = left {
             session.line(&format!("writing status.json or the sentinel: {e}"));
             code = code.max(EXIT_MACHINE);
@@ -152,7 +154,9 @@ fn conclude(session: &mut Session, result: Result<(), Stop>) -> Finished {
 
 fn take_lock(run_dir: &Path) -> Result<Lock, LockError> {
     DirBuilder::new().recursive(true).mode(0o755).create(run_dir).map_err(LockError::Io)?;
-    Lock::take(&run_dir.join("lock"))
+    let lock = Lock::take(&run_dir.join("lock"))?;
+    generation::sweep(run_dir).map_err(LockError::Io)?;
+    Ok(lock)
 }
 
 fn write_status(session: &Session) -> io::Result<()> {
@@ -162,6 +166,18 @@ fn write_status(session: &Session) -> io::Result<()> {
     let mut text = serde_json::to_vec_pretty(&session.status)?;
     text.push(b'\n');
     file::replace(&session.config.run_dir.join("status.json"), &text, &Look { mode: 0o644, ..Look::default() })
+}
+
+/// The mark that has compute-init-retry.timer start another boot.
+fn mark_retry(session: &Session, retry: bool) -> io::Result<()> {
+    let path = session.config.run_dir.join("retry");
+    if retry {
+        return file::replace(&path, b"", &Look { mode: 0o644, ..Look::default() });
+    }
+    match std::fs::remove_file(&path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
 }
 
 fn write_sentinel(session: &Session) -> io::Result<()> {

@@ -3,7 +3,7 @@
 use crate::apply::{Event, Listener, Outcome, TaskStart, diff::unified};
 use crate::plan::status::Recap;
 use crate::plan::{Data, Key, Map};
-use crate::vars::Value;
+use crate::vars::{JsonStyle, Value, json_text};
 use std::io::{self, Write};
 
 /// Prints plays, tasks and results.
@@ -83,13 +83,17 @@ fn short(action: &str) -> &str {
 
 /// JSON as Python's `json.dumps(sort_keys=True, ensure_ascii=False)` spaces it.
 fn json(map: &Map, indented: bool) -> String {
-    let options = crate::vars::JsonOptions { indent: indented.then_some(4), sort_keys: true, ensure_ascii: false };
-    crate::vars::to_json(&Data::Map(map.clone()), &options)
+    let mut style = JsonStyle { sort_keys: true, ensure_ascii: false, ..JsonStyle::default() };
+    if indented {
+        style.indent = Some("    ".to_owned());
+        ",".clone_into(&mut style.item);
+    }
+    json_text(&Value::from_data(&Data::Map(map.clone())), &style).unwrap_or_else(|e| format!("({e})"))
 }
 
 /// Python's `str()` of a value.
 fn label(data: &Data) -> String {
-    Value::from_data(data).py_str()
+    Value::from_data(data).text().unwrap_or_else(|e| format!("({e})"))
 }
 
 impl Listener for Console<'_> {
@@ -120,7 +124,11 @@ impl Listener for Console<'_> {
         let item = event.item.map(|i| format!(" => (item={})", label(i))).unwrap_or_default();
         let failed = matches!(event.outcome, Outcome::Failed | Outcome::Ignored);
         if failed && event.item.is_some() {
-            self.line(&format!("failed: [{host}] (item={}) => {}", event.item.map(label).unwrap_or_default(), self.dump(event)));
+            self.line(&format!(
+                "failed: [{host}] (item={}) => {}",
+                event.item.map(label).unwrap_or_default(),
+                self.dump(event)
+            ));
             return;
         }
         if failed && event.aggregate {

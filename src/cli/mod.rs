@@ -3,12 +3,15 @@
 //!
 //! To add a command: write `cli/NAME.rs` with `Args` and `run`, name it in [`Command`] and in [`dispatch`].
 
+mod apply;
 mod build;
 mod check;
 mod completion;
+mod console;
 mod explain;
 mod inspect;
 mod install;
+mod inventory;
 mod keygen;
 mod origin;
 mod status;
@@ -40,6 +43,8 @@ or key was refused.
 
 #[derive(Subcommand)]
 enum Command {
+    Apply(apply::Args),
+    Plan(apply::PlanArgs),
     Keygen(keygen::Args),
     Check(check::Args),
     Build(build::Args),
@@ -54,6 +59,8 @@ enum Command {
 
 fn dispatch(command: &Command, ui: &Ui) -> anyhow::Result<Exit> {
     match command {
+        Command::Apply(args) => apply::run(args, ui),
+        Command::Plan(args) => apply::plan(args, ui),
         Command::Keygen(args) => keygen::run(args, ui),
         Command::Check(args) => check::run(args, ui),
         Command::Build(args) => build::run(args, ui),

@@ -1,6 +1,7 @@
 //! What all commands share: colour, progress, JSON, and how an error is shown and counted.
 
 use crate::bundle;
+use crate::source::{Colour, Diagnostic, render, render_json};
 use anyhow::Context;
 use clap::ValueEnum;
 use serde::Serialize;
@@ -43,6 +44,8 @@ pub enum Exit {
     Unreachable,
     /// A bundle or key was refused.
     Refused,
+    /// What ansible-playbook exits with (`apply`, `plan`).
+    Ansible(u8),
 }
 
 impl Exit {
@@ -55,6 +58,7 @@ impl Exit {
             Exit::Failed => 3,
             Exit::Unreachable => 4,
             Exit::Refused => 5,
+            Exit::Ansible(code) => code,
         }
     }
 }
@@ -99,6 +103,18 @@ impl Ui {
     pub fn warn(&self, text: &str) {
         if !self.quiet {
             eprintln!("{}: {text}", self.paint("33;1", "warning"));
+        }
+    }
+
+    /// Shows diagnostics on standard error, as JSON where asked for.
+    pub fn diagnostics(&self, diagnostics: &[Diagnostic]) {
+        if self.json {
+            eprintln!("{}", render_json(diagnostics));
+            return;
+        }
+        let colour = if self.colour { Colour::Always } else { Colour::Never };
+        for diagnostic in diagnostics {
+            eprintln!("{}", render(diagnostic, colour));
         }
     }
 

@@ -241,6 +241,3 @@ pub(super) fn any(pattern: &str, cwd: Option<&Path>) -> bool {
         Err(_) => full.symlink_metadata().is_ok(),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -24,7 +24,7 @@ struct Wanted<'a> {
     non_unique: bool,
 }
 
-fn run_at(ctx: &Context, args: &Args, root: &Path) -> Result<Outcome, Failure> {
+pub(super) fn run_at(ctx: &Context, args: &Args, root: &Path) -> Result<Outcome, Failure> {
     let wanted = Wanted {
         ctx,
         accounts: Accounts::new(ctx, root),
@@ -142,6 +142,3 @@ impl Wanted<'_> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

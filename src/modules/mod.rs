@@ -27,6 +27,8 @@ mod node_facts;
 pub mod params;
 pub mod paths;
 mod pause;
+#[cfg(test)]
+mod recorded;
 mod script;
 mod service;
 mod set_fact;

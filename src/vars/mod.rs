@@ -38,6 +38,7 @@ pub use compare::{TextKey, too_deep};
 pub use env::Env;
 pub use error::{ErrorKind, Outcome, TemplateError};
 pub use eval::Conversion;
+pub use filters::json::{Style as JsonStyle, dumps as json_text};
 pub use object::{CallArgs, Function, Object};
 pub use repr::{float_repr, repr_text};
 pub use templar::Rendering;

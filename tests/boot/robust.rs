@@ -98,5 +98,7 @@ fn a_boot_killed_at_any_time_is_made_good_by_the_next() {
     bench.boot(&[]).ready();
     assert_eq!(bench.status()["recap"]["changed"].as_u64(), Some(0));
     let left: Vec<_> = fs::read_dir(bench.path("state/staged")).unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert!(left.len() <= 4 && !left.iter().any(|n| n.to_string_lossy().starts_with(".new")), "{left:?}");
+    assert!(left.len() <= 4 && !left.iter().any(|n| n.to_string_lossy().starts_with('.')), "{left:?}");
+    let left: Vec<_> = fs::read_dir(bench.path("run")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "lock and status: {left:?}");
 }

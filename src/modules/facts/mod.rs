@@ -17,6 +17,9 @@ mod tests;
 mod time;
 mod virtualization;
 
+#[cfg(test)]
+pub(super) use local::from_json;
+
 use crate::plan::{Data, Key, Map};
 use crate::sys::command::{Command, Output, Runner};
 use std::cell::RefCell;

@@ -4,8 +4,6 @@
 
 pub mod fstab;
 pub mod mounted;
-#[cfg(test)]
-mod tests;
 
 use super::exec::{self, Ran};
 use super::params::{Params, change, text};
@@ -36,7 +34,7 @@ struct Wanted<'a> {
     outcome: Outcome,
 }
 
-fn run_with(ctx: &Context, args: &Args, mountinfo: Option<String>) -> Result<Outcome, Failure> {
+pub(super) fn run_with(ctx: &Context, args: &Args, mountinfo: Option<String>) -> Result<Outcome, Failure> {
     let mut warnings = Vec::new();
     if mountinfo.is_none() {
         warnings.push("Cannot open file /proc/self/mountinfo. Bind mounts might be misinterpreted.".to_owned());

@@ -6,8 +6,6 @@ mod create;
 mod home;
 mod modify;
 mod ssh_key;
-#[cfg(test)]
-mod tests;
 
 use super::accounts::{Accounts, User};
 use super::exec::{self, Ran};
@@ -45,7 +43,7 @@ struct Wanted<'a> {
     append: bool,
 }
 
-fn run_at(ctx: &Context, args: &Args, root: &Path) -> Result<Outcome, Failure> {
+pub(super) fn run_at(ctx: &Context, args: &Args, root: &Path) -> Result<Outcome, Failure> {
     let wanted = Wanted {
         ctx,
         args,

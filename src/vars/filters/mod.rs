@@ -8,7 +8,7 @@ pub(super) mod chance;
 pub(super) mod dict;
 pub(super) mod encode;
 mod group;
-mod json;
+pub mod json;
 mod json_read;
 pub(super) mod logic;
 mod markup;

@@ -9,15 +9,12 @@ use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-#[cfg(test)]
-mod tests;
-
 /// Runs the module.
 pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     run_at(ctx, args, Path::new("/"))
 }
 
-fn run_at(ctx: &Context, args: &Args, root: &Path) -> Result<Outcome, Failure> {
+pub(super) fn run_at(ctx: &Context, args: &Args, root: &Path) -> Result<Outcome, Failure> {
     let name = args.text("name");
     if let (Some(name), Some(glob)) =
         (&name, ["*", "?", "["].iter().find(|g| name.as_deref().is_some_and(|n| n.contains(**g))))
@@ -184,7 +181,12 @@ impl Unit<'_> {
             0 => Ok(false),
             rc => Err(failure(
                 plain.err(),
-                [("rc", super::params::int(rc)), ("stdout", text(plain.out())), ("stderr", text(plain.err()))],
+                [
+                    ("rc", super::params::int(rc)),
+                    ("cmd", text(self.base.iter().map(|w| w.to_string_lossy()).collect::<Vec<_>>().join(" "))),
+                    ("stdout", text(plain.out())),
+                    ("stderr", text(plain.err())),
+                ],
             )),
         }
     }

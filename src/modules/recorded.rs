@@ -1,0 +1,289 @@
+//! Modules against recordings of how real Ansible called the system's tools (tests/modules/commands). The tools here
+//! only answer as the case says, so nothing on this machine changes and no rights are needed.
+
+use super::{Context, Failure, Outcome, mount, systemd, user};
+use crate::plan::{Data, Map};
+use crate::spec::{self, Args};
+use crate::sys::command::{Command, CommandError, Output, Runner};
+use crate::vars::{Files, Templar, Var, Variables};
+use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// No variables, and no files.
+pub struct Nothing;
+
+impl Variables for Nothing {
+    fn get(&self, _: &str) -> Option<Var> {
+        None
+    }
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
+    fn host(&self, _: &str) -> Option<Rc<dyn Variables>> {
+        None
+    }
+    fn hosts(&self) -> Vec<String> {
+        Vec::new()
+    }
+    fn facts(&self) -> Option<Rc<dyn Variables>> {
+        None
+    }
+}
+
+impl Files for Nothing {
+    fn find(&self, _: &str, name: &str) -> Result<String, Vec<String>> {
+        Err(vec![name.to_owned()])
+    }
+    fn read(&self, _: &str) -> std::io::Result<Vec<u8>> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
+    fn list(&self, _: &str) -> std::io::Result<Vec<(String, bool)>> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
+}
+
+/// Stands for the machine's tools.
+pub struct Tools {
+    programs: Vec<String>,
+    answers: Vec<Value>,
+    pub calls: RefCell<Vec<Command>>,
+}
+
+impl Tools {
+    pub fn new(programs: &[Value], answers: Vec<Value>) -> Tools {
+        let programs = programs.iter().filter_map(|p| p.as_str().map(str::to_owned)).collect();
+        Tools { programs, answers, calls: RefCell::default() }
+    }
+
+    /// The calls, each with the bare name of its program.
+    fn trace(&self) -> Vec<Vec<String>> {
+        self.calls.borrow().iter().map(words).collect()
+    }
+}
+
+fn words(command: &Command) -> Vec<String> {
+    let mut words: Vec<String> = command.argv.iter().map(|w| w.to_string_lossy().into_owned()).collect();
+    words[0] = words[0].trim_start_matches("/shims/").to_owned();
+    words
+}
+
+impl Runner for Tools {
+    fn run(&self, command: &Command) -> Result<Output, CommandError> {
+        self.calls.borrow_mut().push(command.clone());
+        let argv = words(command);
+        let fits = |answer: &&Value| {
+            let start: Vec<&str> = answer["argv"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            argv.len() >= start.len() && argv.iter().zip(&start).all(|(a, b)| a == b)
+        };
+        let answer = self.answers.iter().find(fits).cloned().unwrap_or_else(|| json!({}));
+        let text = |key: &str| answer[key].as_str().unwrap_or_default().as_bytes().to_vec();
+        let rc = i32::try_from(answer["rc"].as_i64().unwrap_or(0)).expect("small exit codes");
+        Ok(Output { rc, stdout: text("stdout"), stderr: text("stderr") })
+    }
+
+    fn which(&self, program: &str) -> Option<PathBuf> {
+        self.programs.iter().any(|p| p == program).then(|| Path::new("/shims").join(program))
+    }
+}
+
+pub fn data(json: &Value) -> Data {
+    match json {
+        Value::Object(m) => Data::Map(m.iter().map(|(k, v)| (Data::str(k), data(v))).collect()),
+        Value::Array(l) => Data::List(l.iter().map(data).collect()),
+        Value::String(s) => Data::str(s),
+        other => super::facts::from_json(other.clone()),
+    }
+}
+
+fn plain(data: &Data) -> Value {
+    match data {
+        Data::Null => Value::Null,
+        Data::Bool(b) => json!(b),
+        Data::Int(i) => json!(i64::try_from(*i).expect("small numbers")),
+        Data::Float(f) => json!(f),
+        Data::List(l) => l.iter().map(plain).collect(),
+        Data::Map(m) => m.iter().map(|(k, v)| (k.as_str().unwrap_or("?").to_owned(), plain(v))).collect(),
+        other => json!(String::from_utf8_lossy(other.text_bytes().unwrap_or(b"?"))),
+    }
+}
+
+fn read(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/modules/commands").join(name);
+    serde_json::from_slice(&std::fs::read(path).expect("the recordings")).expect("JSON")
+}
+
+/// Runs one case; the module's outcome and the tools that it called.
+fn play(spec_of_all: &Value, case: &Value, scratch: &Path) -> (Result<Outcome, Failure>, Tools) {
+    let root = scratch.join("root");
+    for (path, text) in spec_of_all["files"].as_object().expect("files") {
+        let path = root.join(path.trim_start_matches('/'));
+        std::fs::create_dir_all(path.parent().expect("files have directories")).expect("a directory");
+        std::fs::write(path, text.as_str().expect("text")).expect("a file");
+    }
+    for path in spec_of_all["directories"].as_array().expect("directories").iter().filter_map(Value::as_str) {
+        std::fs::create_dir_all(root.join(path.trim_start_matches('/'))).expect("a directory");
+    }
+    let fill = |text: &str| text.replace("@DIR@", &scratch.join("case").to_string_lossy());
+    std::fs::create_dir_all(scratch.join("case")).expect("a directory");
+    if let Some(text) = case["fstab"].as_str() {
+        std::fs::write(scratch.join("case/fstab"), fill(text)).expect("fstab");
+    }
+    let given: Value = serde_json::from_str(&fill(&case["args"].to_string())).expect("arguments");
+    let Data::Map(given) = data(&given) else { panic!("arguments are a dictionary") };
+    let own = case["answers"].as_array().cloned().unwrap_or_default();
+    let common = spec_of_all["answers"].as_array().cloned().unwrap_or_default();
+    let tools = Tools::new(spec_of_all["programs"].as_array().expect("programs"), [own, common].concat());
+    let name = case["module"].as_str().expect("a module");
+    let outcome = run(name, &given, case["check"] == true, (&tools, &root));
+    (outcome, tools)
+}
+
+fn run(name: &str, given: &Map, check: bool, (tools, root): (&Tools, &Path)) -> Result<Outcome, Failure> {
+    let module = spec::find(name).expect("a module");
+    let args: Args = spec::check(module, given).map_err(|problems| Failure::new(problems[0].message.clone()))?;
+    let templar = Templar::new(&Nothing, &Nothing);
+    let ctx = Context {
+        check,
+        diff: false,
+        runner: tools,
+        files: &Nothing,
+        templar: &templar,
+        environment: &[],
+        become_user: None,
+        raw: given,
+    };
+    match module.name {
+        "ansible.builtin.user" => user::run_at(&ctx, &args, root),
+        "ansible.builtin.group" => super::group::run_at(&ctx, &args, root),
+        "ansible.builtin.systemd_service" => systemd::run_at(&ctx, &args, Path::new("/")),
+        "ansible.posix.mount" => {
+            mount::run_with(&ctx, &args, Some(std::fs::read_to_string("/proc/self/mountinfo").expect("mountinfo")))
+        }
+        name => super::find(name).expect("a module that runs")(&ctx, &args),
+    }
+}
+
+/// Groups that Ansible keeps in a set have no order.
+fn sorted(mut calls: Vec<Vec<String>>) -> Vec<Vec<String>> {
+    for call in &mut calls {
+        if let Some(at) = call.iter().position(|w| w == "-G" || w == "-A") {
+            let mut groups: Vec<&str> = call[at + 1].split(',').collect();
+            groups.sort_unstable();
+            call[at + 1] = groups.join(",");
+        }
+    }
+    calls
+}
+
+/// What is wrong with a case, each in a line.
+fn differences(case: &Value, spec_of_all: &Value, golden: &Value) -> Vec<String> {
+    let scratch = tempfile::tempdir().expect("a scratch directory");
+    let (outcome, tools) = play(spec_of_all, case, scratch.path());
+    let mut wrong = Vec::new();
+    let here = scratch.path().join("case").to_string_lossy().into_owned();
+    let back = |text: &str| text.replace(&here, "@DIR@").replace("/shims/", "");
+    let calls: Vec<Vec<String>> = tools.trace().iter().map(|c| c.iter().map(|w| back(w)).collect()).collect();
+    let theirs: Vec<Vec<String>> = serde_json::from_value(golden["commands"].clone()).expect("commands");
+    if sorted(calls.clone()) != sorted(theirs.clone()) {
+        wrong.push(format!("called {calls:?}, not {theirs:?}"));
+    }
+    let mut ours = match outcome {
+        Ok(outcome) => {
+            let mut result = plain(&Data::Map(outcome.result));
+            result["changed"] = json!(outcome.changed);
+            if outcome.failed {
+                result["failed"] = json!(true);
+            }
+            if !outcome.facts.is_empty() {
+                result["ansible_facts"] = plain(&Data::Map(outcome.facts));
+            }
+            result
+        }
+        Err(failure) => {
+            let mut result = plain(&Data::Map(failure.result));
+            result["msg"] = json!(failure.msg);
+            result["failed"] = json!(true);
+            result["changed"] = json!(false);
+            result
+        }
+    };
+    ours = serde_json::from_str(&back(&ours.to_string())).expect("JSON");
+    for (key, value) in golden["result"].as_object().expect("a result") {
+        let same = match (&ours[key], value) {
+            // Which directories were searched for a program depends on the machine.
+            (Value::String(own), Value::String(other)) if key == "msg" && other.contains("in paths:") => {
+                own.split("in paths:").next() == other.split("in paths:").next()
+            }
+            (Value::String(own), Value::String(other)) if key == "msg" => own.trim_end() == other.trim_end(),
+            (Value::Null, Value::Bool(false)) if key == "failed" => true,
+            (own, other) => own == other || matches!((own, other), (Value::Null, Value::Object(o)) if o.is_empty()),
+        };
+        if !same {
+            wrong.push(format!("{key} is {}, not {value}", ours[key]));
+        }
+    }
+    let fstab = case["args"]["fstab"].as_str().map(|f| f.replace("@DIR@", &here));
+    let fstab = fstab.and_then(|f| std::fs::read_to_string(f).ok()).map(|text| back(&text));
+    if fstab.as_deref() != golden["fstab"].as_str() {
+        wrong.push(format!("fstab is {fstab:?}, not {:?}", golden["fstab"].as_str()));
+    }
+    let mut left: Vec<String> = std::fs::read_dir(scratch.path().join("case"))
+        .expect("the case's directory")
+        .map(|e| e.expect("an entry"))
+        .filter(|e| e.path().is_dir())
+        .map(|e| e.file_name().to_string_lossy().into_owned())
+        .collect();
+    left.sort();
+    if json!(left) != golden["left"] {
+        wrong.push(format!("directories left are {left:?}, not {}", golden["left"]));
+    }
+    wrong.into_iter().map(|w| format!("{}: {w}", case["name"].as_str().unwrap_or_default())).collect()
+}
+
+#[test]
+fn calls_the_systems_tools_as_ansible_does() {
+    let (spec_of_all, golden) = (read("cases.json"), read("golden.json"));
+    let cases = spec_of_all["cases"].as_array().expect("cases");
+    assert_eq!(cases.len(), golden.as_object().expect("an object").len(), "recordings are of these cases");
+    let wrong: Vec<String> = cases
+        .iter()
+        .flat_map(|case| differences(case, &spec_of_all, &golden[case["name"].as_str().expect("a name")]))
+        .collect();
+    assert!(wrong.is_empty(), "{} of {} cases differ:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+/// A password's hash stays out of records.
+#[test]
+fn a_hash_makes_its_command_secret() {
+    let spec_of_all = read("cases.json");
+    let cases = spec_of_all["cases"].as_array().expect("cases");
+    for name in ["user: new, everything", "user: new password and lock"] {
+        let case = cases.iter().find(|c| c["name"] == name).expect("a case of that name");
+        let scratch = tempfile::tempdir().expect("a scratch directory");
+        let (_, tools) = play(&spec_of_all, case, scratch.path());
+        let calls = tools.calls.borrow();
+        let with_hash = |c: &&Command| c.argv.iter().any(|w| w.to_string_lossy().contains("$6$"));
+        assert_eq!(calls.iter().filter(with_hash).count(), 1, "{name}");
+        assert!(calls.iter().filter(with_hash).all(|c| c.secret), "{name}");
+    }
+}
+
+/// Check mode runs nothing but what only looks.
+#[test]
+fn check_mode_changes_nothing() {
+    let spec_of_all = read("cases.json");
+    for case in spec_of_all["cases"].as_array().expect("cases") {
+        let mut case = case.clone();
+        case["check"] = json!(true);
+        let scratch = tempfile::tempdir().expect("a scratch directory");
+        let (_, tools) = play(&spec_of_all, &case, scratch.path());
+        for call in tools.calls.borrow().iter() {
+            assert!(call.read_only, "{} ran {:?}", case["name"], call.argv);
+        }
+        let fstab = std::fs::read_to_string(scratch.path().join("case/fstab")).ok();
+        let here = scratch.path().join("case").to_string_lossy().into_owned();
+        assert_eq!(fstab.map(|t| t.replace(&here, "@DIR@")).as_deref(), case["fstab"].as_str(), "{}", case["name"]);
+    }
+}
