@@ -16,8 +16,8 @@ use std::rc::Rc;
 
 /// How deep macros, includes and variables may call each other, all together.
 const CALLS: usize = 220;
-/// Bytes of stack that evaluating may take: a quarter of what the smallest thread has that runs templates.
-const STACK: usize = 1_200_000;
+/// Bytes of stack that evaluating may take: half of what the smallest thread has that runs templates.
+const STACK: usize = 1_000_000;
 
 /// Tests whose answer is the machine's, not the variables'.
 const OUTSIDE_TESTS: [&str; 9] =
@@ -406,7 +406,7 @@ fn too_deep() -> TemplateError {
 
 /// Roughly where the stack is: the address of a local.
 #[inline(never)]
-fn stack_pointer() -> usize {
+pub(super) fn stack_pointer() -> usize {
     let here = 0u8;
     std::ptr::from_ref(std::hint::black_box(&here)).addr()
 }

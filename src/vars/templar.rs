@@ -366,3 +366,7 @@ fn override_style(style: &mut Style, key: &str, value: &Value) -> Outcome<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "templar_tests.rs"]
+mod tests;

@@ -2,6 +2,7 @@
 
 use super::ast::{Argument, Binary, Compare, Expr, Kind, Part};
 use super::lex::{Lexed, Lexeme};
+use crate::vars::env::stack_pointer;
 use crate::vars::error::{Outcome, TemplateError};
 use crate::vars::value::Value;
 use std::rc::Rc;
@@ -10,6 +11,9 @@ use std::rc::Rc;
 const DEPTH: u16 = 300;
 /// Brackets, statements and operands without end that the parser itself may be inside of.
 const NESTING: usize = 160;
+
+/// Bytes of stack that parsing may take, whatever the nesting costs: a third of the smallest thread's.
+const STACK: usize = 600_000;
 
 /// Methods that change their value.
 const MUTATORS: [&str; 15] = [
@@ -35,6 +39,7 @@ pub struct Parser {
     tokens: Vec<Lexeme>,
     at: usize,
     nesting: usize,
+    stack: usize,
     /// For each macro around: whether it names `caller`, `varargs`, `kwargs`.
     pub(super) macro_uses: Vec<[bool; 3]>,
     /// Whether a method that changes its value is called.
@@ -52,7 +57,7 @@ pub(super) enum Inline {
 
 impl Parser {
     pub(super) fn new(tokens: Vec<Lexeme>) -> Parser {
-        Parser { tokens, at: 0, nesting: 0, macro_uses: Vec::new(), mutates: false }
+        Parser { tokens, at: 0, nesting: 0, stack: stack_pointer(), macro_uses: Vec::new(), mutates: false }
     }
 
     pub(super) fn current(&self) -> &Lexed {
@@ -137,7 +142,7 @@ impl Parser {
 
     /// Goes one level deeper; [`Parser::leave`] comes back (not needed after an error).
     pub(super) fn enter(&mut self) -> Outcome<()> {
-        if self.nesting >= NESTING {
+        if self.nesting >= NESTING || self.stack.abs_diff(stack_pointer()) > STACK {
             return self.fail("the template nests too deep");
         }
         self.nesting += 1;
