@@ -114,8 +114,8 @@ impl Wanted {
         Ok(changed)
     }
 
-    /// How a file that now looks like `base` is to look when it is put in its place, and whether that is different.
-    pub fn look(&self, ctx: &Context, base: &Look) -> Result<(Look, bool), Failure> {
+    /// How a file that now looks like `base` is to look when it is put in its place; what differs goes to `diff`.
+    pub fn look(&self, ctx: &Context, base: &Look, diff: &mut AttrDiff) -> Result<Look, Failure> {
         let uid = self.owner.as_deref().map(|o| self.uid(ctx, o)).transpose()?.unwrap_or(base.uid);
         let gid = self.group.as_deref().map(|g| self.gid(ctx, g)).transpose()?.unwrap_or(base.gid);
         let mode = match &self.mode {
@@ -126,9 +126,16 @@ impl Wanted {
         if let Some(now) = base.context.as_deref().filter(|_| selinux::enabled()) {
             context = Some(self.merged_context(now));
         }
-        let look = Look { mode, uid, gid, context };
-        let different = look != *base;
-        Ok((look, different))
+        if uid != base.uid {
+            diff.note("owner", int(base.uid), int(uid));
+        }
+        if gid != base.gid {
+            diff.note("group", int(base.gid), int(gid));
+        }
+        if mode != base.mode {
+            diff.note("mode", text(format!("0{:03o}", base.mode)), text(format!("0{mode:03o}")));
+        }
+        Ok(Look { mode, uid, gid, context })
     }
 
     /// In check mode what is not there counts as different and is not looked at further.

@@ -5,14 +5,18 @@
 //! 2. write `modules/<name>.rs` with `pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure>`;
 //! 3. name it in [`find`], and add its cases to `tests/`.
 
+#[cfg(test)]
 pub mod accounts;
 mod assert;
 pub mod attributes;
+mod blockinfile;
+mod byte_regex;
 mod command;
 mod copy;
 mod debug;
 pub mod difference;
 mod digest;
+mod edit;
 pub mod exec;
 pub mod facts;
 mod fail;
@@ -22,13 +26,14 @@ mod group;
 mod include_vars;
 pub mod install;
 mod json;
+mod lineinfile;
 mod mount;
 mod node_facts;
 pub mod params;
 pub mod paths;
 mod pause;
-#[cfg(test)]
 mod recorded;
+mod replace;
 mod script;
 mod service;
 mod set_fact;
@@ -117,15 +122,20 @@ pub type Run = fn(&Context, &Args) -> Result<Outcome, Failure>;
 pub fn find(name: &str) -> Option<Run> {
     let run: Run = match name {
         "ansible.builtin.assert" => assert::run,
+        "ansible.builtin.blockinfile" => blockinfile::run,
         "ansible.builtin.command" => command::command,
+        "ansible.builtin.copy" => copy::run,
         "ansible.builtin.debug" => debug::run,
         "ansible.builtin.fail" => fail::run,
+        "ansible.builtin.file" => file::run,
         "ansible.builtin.getent" => getent::run,
         "ansible.builtin.group" => group::run,
         "ansible.builtin.include_vars" => include_vars::run,
+        "ansible.builtin.lineinfile" => lineinfile::run,
         "ansible.builtin.pause" => pause::run,
         "ansible.builtin.ping" => set_fact::ping,
         "ansible.builtin.raw" => command::raw,
+        "ansible.builtin.replace" => replace::run,
         "ansible.builtin.script" => script::run,
         "ansible.builtin.service" => service::run,
         "ansible.builtin.service_facts" => node_facts::services,
@@ -136,8 +146,6 @@ pub fn find(name: &str) -> Option<Run> {
         "ansible.builtin.systemd_service" => systemd::run,
         "ansible.builtin.user" => user::run,
         "ansible.posix.mount" => mount::run,
-        "ansible.builtin.copy" => copy::run,
-        "ansible.builtin.file" => file::run,
         "infiniband_facts" => node_facts::infiniband,
         "mount_facts" => node_facts::mounts,
         "terminate_user_sessions" => node_facts::terminate_sessions,
