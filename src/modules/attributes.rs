@@ -106,6 +106,10 @@ impl Wanted {
 
     /// Makes the file so. Whether anything was (or would be) different.
     pub fn apply(&self, ctx: &Context, diff: &mut AttrDiff) -> Result<bool, Failure> {
+        self.apply_all(ctx, diff).map_err(|failure| with_path_info(ctx, failure))
+    }
+
+    fn apply_all(&self, ctx: &Context, diff: &mut AttrDiff) -> Result<bool, Failure> {
         let mut changed = self.apply_context(ctx, diff)?;
         changed |= self.apply_owner(ctx, diff)?;
         changed |= self.apply_group(ctx, diff)?;
@@ -333,6 +337,12 @@ pub fn default_context(ctx: &Context, path: &Path) -> Option<String> {
     let output = ctx.runner.run(&Command::new(argv).read_only()).ok().filter(|o| o.rc == 0)?;
     let context = String::from_utf8(output.stdout).ok()?.trim().to_owned();
     (!context.is_empty() && context != "<<none>>").then_some(context)
+}
+
+/// A failure that names a path, with what is said of the file there.
+pub fn with_path_info(ctx: &Context, mut failure: Failure) -> Failure {
+    add_path_info(ctx, &mut failure.result);
+    failure
 }
 
 /// Adds what every module that returns `path` or `dest` says of the file there.

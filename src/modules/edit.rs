@@ -64,8 +64,7 @@ impl<'a> Edit<'a> {
         if self.ctx.check || parent.as_os_str().is_empty() || parent.exists() {
             return Ok(());
         }
-        std::fs::create_dir_all(&parent)
-            .map_err(|e| Failure::new(format!("Error creating {} ({e})", parent.display())))
+        std::fs::create_dir_all(&parent).map_err(|e| Failure::new(format!("Error creating {} ({e})", parent.display())))
     }
 
     /// Puts `after` in place where `changed`, then sees to the attributes.

@@ -61,7 +61,7 @@ impl Install<'_> {
             base.context = attributes::default_context(ctx, path);
         }
         let mut diff = AttrDiff::default();
-        let look = self.wanted.look(ctx, &base, &mut diff)?;
+        let look = self.wanted.look(ctx, &base, &mut diff).map_err(|f| attributes::with_path_info(ctx, f))?;
         let attributes = look != base;
         let mut staged = Staged::beside(path).map_err(could_not)?;
         staged.fill(content).map_err(could_not)?;

@@ -40,9 +40,8 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
                  consequences, such as replacing the last line in the file rather than appending."
             );
             if given == &regexp {
-                warning.push_str(
-                    " If this is desired, use '^' to match every line in the file and avoid this warning.",
-                );
+                warning
+                    .push_str(" If this is desired, use '^' to match every line in the file and avoid this warning.");
             }
             warnings.push(warning);
         }

@@ -21,6 +21,7 @@ pub mod exec;
 pub mod facts;
 mod fail;
 pub mod file;
+mod find;
 mod getent;
 mod group;
 mod include_vars;
@@ -38,7 +39,11 @@ mod script;
 mod service;
 mod set_fact;
 mod setup;
+mod slurp;
+mod stat;
 mod systemd;
+mod tempfile;
+mod template;
 mod user;
 mod words;
 
@@ -128,6 +133,7 @@ pub fn find(name: &str) -> Option<Run> {
         "ansible.builtin.debug" => debug::run,
         "ansible.builtin.fail" => fail::run,
         "ansible.builtin.file" => file::run,
+        "ansible.builtin.find" => find::run,
         "ansible.builtin.getent" => getent::run,
         "ansible.builtin.group" => group::run,
         "ansible.builtin.include_vars" => include_vars::run,
@@ -143,7 +149,11 @@ pub fn find(name: &str) -> Option<Run> {
         "ansible.builtin.set_stats" => set_fact::set_stats,
         "ansible.builtin.setup" | "ansible.builtin.gather_facts" => setup::run,
         "ansible.builtin.shell" => command::shell,
+        "ansible.builtin.slurp" => slurp::run,
+        "ansible.builtin.stat" => stat::run,
         "ansible.builtin.systemd_service" => systemd::run,
+        "ansible.builtin.tempfile" => tempfile::run,
+        "ansible.builtin.template" => template::run,
         "ansible.builtin.user" => user::run,
         "ansible.posix.mount" => mount::run,
         "infiniband_facts" => node_facts::infiniband,
