@@ -5,7 +5,6 @@
 //! 2. write `modules/<name>.rs` with `pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure>`;
 //! 3. name it in [`find`], and add its cases to `tests/`.
 
-#[cfg(test)]
 pub mod accounts;
 mod assert;
 pub mod attributes;
@@ -33,6 +32,7 @@ mod node_facts;
 pub mod params;
 pub mod paths;
 mod pause;
+#[cfg(test)]
 mod recorded;
 mod replace;
 mod script;
