@@ -28,13 +28,13 @@ fn tokens(source: &str) -> Vec<Token> {
             '/' if next == Some('*') => at = after_comment(&chars, at),
             '"' => at = after_string(&chars, at),
             '\'' => at = after_quote(&chars, at),
-            'r' if raw_string(&chars, at).is_some() && !follows_word(&chars, at) => {
-                at = raw_string(&chars, at).expect("just seen");
-            }
             c if c.is_alphanumeric() || c == '_' => {
                 let word: String = chars[at..].iter().take_while(|c| c.is_alphanumeric() || **c == '_').collect();
                 at += word.chars().count();
-                found.push(Token::Word(word));
+                match raw_string(&chars, at).filter(|_| matches!(word.as_str(), "r" | "br" | "cr")) {
+                    Some(end) => at = end,
+                    None => found.push(Token::Word(word)),
+                }
             }
             c => {
                 if !c.is_whitespace() {
@@ -79,17 +79,10 @@ fn after_quote(chars: &[char], at: usize) -> usize {
     }
 }
 
-fn follows_word(chars: &[char], at: usize) -> bool {
-    // `br"..."` is a raw string too.
-    let before = |n: usize| at.checked_sub(n).map(|i| chars[i]);
-    let word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-    word(before(1)) && !(before(1) == Some('b') && !word(before(2)))
-}
-
-/// The end of the raw string that starts at `at`, if one does.
+/// The end of the raw string whose hashes or quote start at `at`, if one does.
 fn raw_string(chars: &[char], at: usize) -> Option<usize> {
-    let hashes = chars[at + 1..].iter().take_while(|c| **c == '#').count();
-    let open = at + 1 + hashes;
+    let hashes = chars[at..].iter().take_while(|c| **c == '#').count();
+    let open = at + hashes;
     if chars.get(open) != Some(&'"') {
         return None;
     }
@@ -346,7 +339,7 @@ fn uses_are_found_however_they_are_written() {
     );
     assert_eq!(used("let a: &'static str = f('\\'', '\"'); crate::sys::x", 1), ["sys"]);
     assert_eq!(used("use compute_init::cli;", 0), ["cli"]);
-    assert_eq!(used("let br = br\"crate::cli\"; let _ = b'\"'; crate :: yaml :: x", 1), ["yaml"]);
+    assert_eq!(used("let br = br\"crate::cli\\\"; let _ = b'\"'; crate :: yaml :: x", 1), ["yaml"]);
 }
 
 #[test]

@@ -106,6 +106,10 @@ impl Wanted {
 
     /// Makes the file so. Whether anything was (or would be) different.
     pub fn apply(&self, ctx: &Context, diff: &mut AttrDiff) -> Result<bool, Failure> {
+        self.apply_all(ctx, diff).map_err(|failure| with_path_info(ctx, failure))
+    }
+
+    fn apply_all(&self, ctx: &Context, diff: &mut AttrDiff) -> Result<bool, Failure> {
         let mut changed = self.apply_context(ctx, diff)?;
         changed |= self.apply_owner(ctx, diff)?;
         changed |= self.apply_group(ctx, diff)?;
@@ -114,8 +118,8 @@ impl Wanted {
         Ok(changed)
     }
 
-    /// How a file that now looks like `base` is to look when it is put in its place, and whether that is different.
-    pub fn look(&self, ctx: &Context, base: &Look) -> Result<(Look, bool), Failure> {
+    /// How a file that now looks like `base` is to look when it is put in its place; what differs goes to `diff`.
+    pub fn look(&self, ctx: &Context, base: &Look, diff: &mut AttrDiff) -> Result<Look, Failure> {
         let uid = self.owner.as_deref().map(|o| self.uid(ctx, o)).transpose()?.unwrap_or(base.uid);
         let gid = self.group.as_deref().map(|g| self.gid(ctx, g)).transpose()?.unwrap_or(base.gid);
         let mode = match &self.mode {
@@ -126,9 +130,16 @@ impl Wanted {
         if let Some(now) = base.context.as_deref().filter(|_| selinux::enabled()) {
             context = Some(self.merged_context(now));
         }
-        let look = Look { mode, uid, gid, context };
-        let different = look != *base;
-        Ok((look, different))
+        if uid != base.uid {
+            diff.note("owner", int(base.uid), int(uid));
+        }
+        if gid != base.gid {
+            diff.note("group", int(base.gid), int(gid));
+        }
+        if mode != base.mode {
+            diff.note("mode", text(format!("0{:03o}", base.mode)), text(format!("0{mode:03o}")));
+        }
+        Ok(Look { mode, uid, gid, context })
     }
 
     /// In check mode what is not there counts as different and is not looked at further.
@@ -326,6 +337,12 @@ pub fn default_context(ctx: &Context, path: &Path) -> Option<String> {
     let output = ctx.runner.run(&Command::new(argv).read_only()).ok().filter(|o| o.rc == 0)?;
     let context = String::from_utf8(output.stdout).ok()?.trim().to_owned();
     (!context.is_empty() && context != "<<none>>").then_some(context)
+}
+
+/// A failure that names a path, with what is said of the file there.
+pub fn with_path_info(ctx: &Context, mut failure: Failure) -> Failure {
+    add_path_info(ctx, &mut failure.result);
+    failure
 }
 
 /// Adds what every module that returns `path` or `dest` says of the file there.

@@ -1,7 +1,7 @@
 //! Puts new content in the place of a file: checked by the task's `validate` first, backed up where that is asked for,
 //! then atomically, with its final owner, mode and context from the first moment it has its name.
 
-use super::attributes::{self, Wanted};
+use super::attributes::{self, AttrDiff, Wanted};
 use super::exec::{self, Ran};
 use super::params::text;
 use super::{Context, Failure, words};
@@ -35,29 +35,44 @@ pub struct Installed {
     pub backup: Option<PathBuf>,
     /// Owner, mode or context are not what they were, or what a new file has by itself.
     pub attributes: bool,
+    /// What of them differs.
+    pub diff: AttrDiff,
 }
 
 impl Install<'_> {
     /// Puts `content` in place. On any failure the old file is as it was.
     pub fn run(&self, ctx: &Context, content: &mut dyn Read) -> Result<Installed, Failure> {
+        self.run_with_backup(ctx, content, self.backup.then_some(&self.wanted.path))
+    }
+
+    /// [`Install::run`] with a backup of `original`, which may be a link to what is replaced.
+    pub fn run_with_backup(
+        &self,
+        ctx: &Context,
+        content: &mut dyn Read,
+        original: Option<&PathBuf>,
+    ) -> Result<Installed, Failure> {
         let path = &self.wanted.path;
         let could_not = |e: io::Error| Failure::new(format!("could not write {}: {e}", path.display()));
-        let mut base = Look::of_or_fresh(path).map_err(could_not)?;
-        let existed = path.exists();
+        // A link here is one that is not followed: what takes its place is a new file.
+        let existed = path.exists() && !path.is_symlink();
+        let mut base = if existed { Look::of(path) } else { Look::fresh(path) }.map_err(could_not)?;
         if !existed {
             base.context = attributes::default_context(ctx, path);
         }
-        let (look, attributes) = self.wanted.look(ctx, &base)?;
+        let mut diff = AttrDiff::default();
+        let look = self.wanted.look(ctx, &base, &mut diff).map_err(|f| attributes::with_path_info(ctx, f))?;
+        let attributes = look != base;
         let mut staged = Staged::beside(path).map_err(could_not)?;
         staged.fill(content).map_err(could_not)?;
         if let Some(command) = &self.validate {
             staged.dress(&look).map_err(could_not)?;
             self.validate(ctx, command, staged.path())?;
         }
-        let backup = if self.backup && existed { Some(back_up(path)?) } else { None };
+        let backup = original.filter(|o| o.exists()).map(|o| back_up(o)).transpose()?;
         staged.dress(&look).map_err(could_not)?;
         self.commit(staged, &look).map_err(could_not)?;
-        Ok(Installed { backup, attributes })
+        Ok(Installed { backup, attributes, diff })
     }
 
     fn commit(&self, staged: Staged, look: &Look) -> io::Result<()> {

@@ -8,20 +8,25 @@
 pub mod accounts;
 mod assert;
 pub mod attributes;
+mod blockinfile;
+mod byte_regex;
 mod command;
 mod copy;
 mod debug;
 pub mod difference;
 mod digest;
+mod edit;
 pub mod exec;
 pub mod facts;
 mod fail;
 pub mod file;
+mod find;
 mod getent;
 mod group;
 mod include_vars;
 pub mod install;
 mod json;
+mod lineinfile;
 mod mount;
 mod node_facts;
 pub mod params;
@@ -29,11 +34,16 @@ pub mod paths;
 mod pause;
 #[cfg(test)]
 mod recorded;
+mod replace;
 mod script;
 mod service;
 mod set_fact;
 mod setup;
+mod slurp;
+mod stat;
 mod systemd;
+mod tempfile;
+mod template;
 mod user;
 mod words;
 
@@ -117,15 +127,21 @@ pub type Run = fn(&Context, &Args) -> Result<Outcome, Failure>;
 pub fn find(name: &str) -> Option<Run> {
     let run: Run = match name {
         "ansible.builtin.assert" => assert::run,
+        "ansible.builtin.blockinfile" => blockinfile::run,
         "ansible.builtin.command" => command::command,
+        "ansible.builtin.copy" => copy::run,
         "ansible.builtin.debug" => debug::run,
         "ansible.builtin.fail" => fail::run,
+        "ansible.builtin.file" => file::run,
+        "ansible.builtin.find" => find::run,
         "ansible.builtin.getent" => getent::run,
         "ansible.builtin.group" => group::run,
         "ansible.builtin.include_vars" => include_vars::run,
+        "ansible.builtin.lineinfile" => lineinfile::run,
         "ansible.builtin.pause" => pause::run,
         "ansible.builtin.ping" => set_fact::ping,
         "ansible.builtin.raw" => command::raw,
+        "ansible.builtin.replace" => replace::run,
         "ansible.builtin.script" => script::run,
         "ansible.builtin.service" => service::run,
         "ansible.builtin.service_facts" => node_facts::services,
@@ -133,11 +149,13 @@ pub fn find(name: &str) -> Option<Run> {
         "ansible.builtin.set_stats" => set_fact::set_stats,
         "ansible.builtin.setup" | "ansible.builtin.gather_facts" => setup::run,
         "ansible.builtin.shell" => command::shell,
+        "ansible.builtin.slurp" => slurp::run,
+        "ansible.builtin.stat" => stat::run,
         "ansible.builtin.systemd_service" => systemd::run,
+        "ansible.builtin.tempfile" => tempfile::run,
+        "ansible.builtin.template" => template::run,
         "ansible.builtin.user" => user::run,
         "ansible.posix.mount" => mount::run,
-        "ansible.builtin.copy" => copy::run,
-        "ansible.builtin.file" => file::run,
         "infiniband_facts" => node_facts::infiniband,
         "mount_facts" => node_facts::mounts,
         "terminate_user_sessions" => node_facts::terminate_sessions,

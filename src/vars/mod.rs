@@ -91,6 +91,11 @@ pub trait Files {
         use std::os::unix::fs::MetadataExt;
         std::fs::metadata(path).ok().map(|m| m.mode() & 0o7777)
     }
+    /// When an absolute path was last changed, in seconds since the epoch; `None` where nobody knows.
+    fn modified(&self, path: &str) -> Option<i64> {
+        use std::os::unix::fs::MetadataExt;
+        std::fs::metadata(path).ok().map(|m| m.mtime())
+    }
 }
 
 /// Evaluates templates in one scope.

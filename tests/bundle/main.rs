@@ -3,6 +3,7 @@
 mod forge;
 mod installed;
 mod refusals;
+mod released;
 mod tools;
 mod trust;
 mod writing;

@@ -15,6 +15,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 BASE = os.path.join(HERE, "..", "modules")
 ROOT = "/tmp/compute-init-golden"
+SOURCE = ROOT + "-source"
 NOISE = {"invocation", "exception", "ansible_facts", "deprecations", "_ansible_no_log", "traceback", "stdout_lines", "stderr_lines"}
 
 
@@ -90,10 +91,9 @@ def normal(value, root):
     if isinstance(value, float) and value > 1e6:
         return "TIME"
     if isinstance(value, str):
-        value = value.replace(root, "@")
+        value = value.replace(SOURCE, "SOURCE").replace(root, "@")
         value = re.sub(r"\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~", ".BACKUP", value)
         value = re.sub(r"/[^ '\"]*/\.ansible/tmp/[^ '\"]*", "TMP", value)
-        value = value.replace(os.path.realpath(os.path.join(BASE, "source")), "SOURCE")
         return value
     return value
 
@@ -123,7 +123,9 @@ def run(venv, module):
             if "vars" in case:
                 task["vars"] = case["vars"]
             tasks.append(task)
-    play = os.path.join(os.path.realpath(os.path.join(BASE, "source")), ".golden-play.json")
+    shutil.rmtree(SOURCE, ignore_errors=True)
+    shutil.copytree(os.path.join(BASE, "source"), SOURCE)
+    play = os.path.join(SOURCE, "play.json")
     with open(play, "w") as f:
         json.dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], f)
     env = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_LOCALHOST_WARNING": "False", "LANG": "C.UTF-8",
@@ -131,7 +133,6 @@ def run(venv, module):
            "ANSIBLE_PYTHON_INTERPRETER": os.path.join(venv, "bin/python3")}
     done = subprocess.run([os.path.join(venv, "bin/ansible-playbook"), "-c", "local", "-i", "localhost,", play],
                           env=env, capture_output=True, text=True, umask=0o022)
-    os.remove(play)
     try:
         output = json.loads(done.stdout[done.stdout.index("{"):])
     except ValueError:
@@ -147,6 +148,7 @@ def run(venv, module):
     with open(os.path.join(BASE, "golden", module + ".json"), "w") as f:
         f.write("[\n" + ",\n".join(json.dumps(g, sort_keys=True) for g in golden) + "\n]\n")
     shutil.rmtree(ROOT)
+    shutil.rmtree(SOURCE)
 
 
 MODULES = {"synchronize": "ansible.posix.synchronize", "patch": "ansible.posix.patch", "authorized_key": "ansible.posix.authorized_key",

@@ -212,7 +212,8 @@ fn reach(ctx: &Context, request: &Request, state: State) -> Result<Outcome, Fail
     }
 }
 
-pub(super) fn add_warnings(result: &mut Map, new: Vec<String>) {
+/// Adds warnings to a result.
+pub fn add_warnings(result: &mut Map, new: Vec<String>) {
     if new.is_empty() {
         return;
     }
