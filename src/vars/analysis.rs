@@ -402,10 +402,8 @@ impl Walk {
     }
 
     fn item(&mut self, inner: &Expr, key: &Expr) -> Shape {
-        if let Some(name) = constant(key) {
-            if self.own_member(inner, name) {
-                return Shape::Other;
-            }
+        if constant(key).is_some_and(|name| self.own_member(inner, name)) {
+            return Shape::Other;
         }
         let shape = self.expr(inner);
         self.used(key);
@@ -437,18 +435,18 @@ impl Walk {
             }
             _ => {}
         }
-        if let Some(container) = extracted(short, args) {
-            if self.expr(container.0) == Shape::Hosts {
-                args.iter().filter(|a| !std::ptr::eq(&a.value, container.0)).for_each(|a| self.used(&a.value));
-                return match container.1 {
-                    Some(member) => {
-                        self.host_member(member);
-                        Shape::Other
-                    }
-                    None if short == "map" => Shape::HostList,
-                    None => Shape::Host,
-                };
-            }
+        let container = extracted(short, args);
+        if let Some(container) = container.filter(|c| matches!(&c.0.kind, Kind::Name(n) if &**n == "hostvars")) {
+            self.expr(container.0);
+            args.iter().filter(|a| !std::ptr::eq(&a.value, container.0)).for_each(|a| self.used(&a.value));
+            return match container.1 {
+                Some(member) => {
+                    self.host_member(member);
+                    Shape::Other
+                }
+                None if short == "map" => Shape::HostList,
+                None => Shape::Host,
+            };
         }
         self.all_used(args);
         match shape {
@@ -561,7 +559,7 @@ mod tests {
         let error = condition("x ==").expect_err("is no expression");
         assert_eq!((error.line, error.column), (1, 6));
         assert_eq!(text("{{ a\nb }}").expect_err("two names").line, 2);
-        assert_eq!(text("{% if x %}").expect_err("no end").message.contains("endif"), true);
+        assert!(text("{% if x %}").expect_err("no end").message.contains("endif"));
     }
 
     #[test]

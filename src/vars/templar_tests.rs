@@ -203,3 +203,60 @@ fn templates_that_include_each_other_end() {
     let up = Templar::new(&vars, &tree).value(&Data::str("{% include '../a' %}"));
     assert_eq!(up.expect_err("leaves the search path").kind, ErrorKind::NotFound);
 }
+
+/// The sample cluster's inventory, as `ansible-inventory --list` prints it.
+fn cluster() -> serde_json::Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/inventory.json");
+    let text = std::fs::read_to_string(path).expect("the inventory is there");
+    serde_json::from_str(&text).expect("the inventory is JSON")
+}
+
+/// The hosts of a group and of the groups beneath it.
+fn members(inventory: &serde_json::Value, group: &str) -> Vec<String> {
+    let texts = |key: &str| {
+        let list = inventory[group][key].as_array().cloned().unwrap_or_default();
+        list.iter().filter_map(|t| t.as_str().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let mut out = texts("hosts");
+    for child in texts("children") {
+        for host in members(inventory, &child) {
+            if !out.contains(&host) {
+                out.push(host);
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn the_proxy_of_the_sample_cluster_reads_every_host() {
+    let inventory = cluster();
+    let groups: Vec<String> =
+        inventory.as_object().expect("groups").keys().filter(|g| *g != "_meta").cloned().collect();
+    let texts = |list: &[String]| Data::List(list.iter().map(|t| Data::str(t.as_str())).collect());
+    let all: Map = groups.iter().map(|g| (Data::str(g.as_str()), texts(&members(&inventory, g)))).collect();
+    let hostvars: Map = serde_json::from_value(inventory["_meta"]["hostvars"].clone())
+        .map(|d: Data| match d {
+            Data::Map(m) => m,
+            _ => Map::new(),
+        })
+        .expect("hostvars");
+    let mut hosts = Vec::new();
+    for (name, vars) in &hostvars {
+        let name = name.as_str().expect("a name").to_owned();
+        let own: Vec<String> = groups.iter().filter(|g| members(&inventory, g).contains(&name)).cloned().collect();
+        let mut vars = vars.as_map().expect("variables").clone();
+        vars.insert(Data::str("group_names"), texts(&own));
+        vars.insert(Data::str("groups"), Data::Map(all.clone()));
+        vars.insert(Data::str("inventory_hostname"), Data::str(name.as_str()));
+        hosts.push((name, vars));
+    }
+    let node = hosts.iter().find(|(n, _)| n.contains("compute")).expect("a compute node").1.clone();
+    let shared = hosts.into_iter().map(|(n, vars)| (n, Rc::new(Host { vars, ..Host::default() }))).collect();
+    let host = Host { vars: node, hosts: shared, asked: RefCell::default() };
+    let proxies = members(&inventory, "squid").len();
+    assert!(proxies > 0, "the sample cluster has a proxy");
+    let proxy = value(&host, "{{ cvmfs_http_proxy }}").expect("evaluates");
+    let text = proxy.as_str().expect("is text");
+    assert_eq!(text.split('|').filter(|p| p.starts_with("http://") && p.contains(':')).count(), proxies, "{text}");
+}

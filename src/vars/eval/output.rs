@@ -70,10 +70,8 @@ impl Output {
     pub fn finish(mut self, env: &Env) -> Outcome<Value> {
         if let Some(value) = self.first.take() {
             if self.conversion == Conversion::Literal {
-                if let Value::Str(t) = &value {
-                    if t.is_literal() {
-                        return Ok(value);
-                    }
+                if matches!(&value, Value::Str(t) if t.is_literal()) {
+                    return Ok(value);
                 }
                 let tainted = value.is_tainted_within();
                 // A list or dictionary whose text would read back as itself need not be printed and read.
@@ -83,12 +81,9 @@ impl Output {
             }
             self.append(env, &value)?;
         }
-        let mut value = Value::str(std::mem::take(&mut self.text));
-        if self.conversion == Conversion::Literal {
-            if let Some(read) = value.as_str().and_then(literal::evaluate) {
-                value = read;
-            }
-        }
+        let text = std::mem::take(&mut self.text);
+        let read = if self.conversion == Conversion::Literal { literal::evaluate(&text) } else { None };
+        let value = read.unwrap_or_else(|| Value::str(text));
         Ok(if self.tainted { value.taint() } else { value })
     }
 }

@@ -99,7 +99,7 @@ impl StatementParser {
             "extends" => Statement::Extends(self.p.expression(Inline::Condition)?),
             "include" => self.include()?,
             "import" => self.import()?,
-            "from" => self.from_import()?,
+            "from" => self.import_members()?,
             "print" => {
                 let mut out = Vec::new();
                 while !matches!(self.p.current(), Lexed::BlockEnd) {
@@ -272,7 +272,7 @@ impl StatementParser {
         Ok(Statement::Import(Import { name, target, members: Vec::new(), with_context }))
     }
 
-    fn from_import(&mut self) -> Outcome<Statement> {
+    fn import_members(&mut self) -> Outcome<Statement> {
         let name = self.p.expression(Inline::Condition)?;
         self.p.expect_keyword("import")?;
         let mut members = Vec::new();
@@ -304,10 +304,11 @@ impl StatementParser {
 
     /// A name that can be assigned to.
     fn name(&mut self) -> Outcome<Rc<str>> {
-        if let Lexed::Name(n) = self.p.current() {
-            if ["true", "false", "none", "True", "False", "None"].contains(&n.as_str()) {
-                return self.p.fail(format!("can't assign to '{n}'"));
-            }
+        const CONSTANTS: [&str; 6] = ["true", "false", "none", "True", "False", "None"];
+        if let Lexed::Name(n) = self.p.current()
+            && CONSTANTS.contains(&n.as_str())
+        {
+            return self.p.fail(format!("can't assign to '{n}'"));
         }
         self.p.expect_name()
     }
