@@ -133,6 +133,7 @@ impl Compiler<'_> {
         };
         match found {
             Ok(path) => self.reach(scope, kind, &path),
+            Err(tried) if tried.is_empty() => self.outside(scope, node, in_tree.unwrap_or(&name)),
             Err(tried) if !scope.never => {
                 let shown = in_tree.unwrap_or(&name);
                 let what = if kind == "templates" { "template" } else { "file" };
@@ -146,6 +147,13 @@ impl Compiler<'_> {
             }
             Err(_) => {}
         }
+    }
+
+    /// Reports a name that leads out of the tree wherever it starts.
+    pub fn outside(&mut self, scope: &Scope, node: &Node, name: &str) {
+        let message = format!("`{name}` leads out of the source tree");
+        let hint = "copy what is needed into the source tree, or give its directory with --roles-path".to_owned();
+        self.error_hint(scope, node, Code::OUTSIDE, (message, hint));
     }
 
     /// Everything that a templated name could mean, in the role's and the playbook's directory of its kind.
@@ -189,6 +197,10 @@ impl Compiler<'_> {
         match self.tree.entry(path) {
             Ok(Entry::Directory) => self.matching(path, &Pattern::new("{{ anything }}")),
             _ if kind == "templates" => self.template_file(scope, path),
+            Ok(Entry::File) if kind == "vars" => {
+                self.vars_file(path);
+                self.add(path);
+            }
             _ => self.add(path),
         }
     }

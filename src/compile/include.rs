@@ -303,6 +303,10 @@ impl Compiler<'_> {
                 tried.push(path);
             }
         }
+        if tried.is_empty() {
+            self.outside(scope, node, rooted.unwrap_or(&name));
+            return None;
+        }
         let mut diagnostic =
             Diagnostic::error(Code::TASKS_NOT_FOUND, &scope.file, format!("there is no file of tasks `{name}`"))
                 .at(location(node));

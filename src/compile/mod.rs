@@ -10,6 +10,7 @@ mod context;
 mod delegate;
 mod files;
 mod include;
+mod jinja;
 mod keyword;
 mod lint;
 mod list;

@@ -170,10 +170,7 @@ impl Compiler<'_> {
         }
         let dirs = scope.directories(&self.playbook_dir);
         match find_file(self.tree, "vars", name, &dirs) {
-            Ok(path) => {
-                self.vars_file(&path);
-                self.add(&path);
-            }
+            Ok(_) => self.need(scope, node, ("vars", name)),
             Err(_) if alone => self.need(scope, node, ("vars", name)),
             Err(_) => {}
         }

@@ -3,7 +3,7 @@
 use super::context::{Compiler, Scope, location};
 use super::keyword::{BELOW_PLAY, COMMON, all, pairs};
 use super::template::is_template;
-use crate::plan::{Data, From, Key, Keywords, Map, Role, RoleUse};
+use crate::plan::{Data, From, Keywords, Map, Role, RoleUse};
 use crate::source::{Code, Diagnostic, Entry, find_role, main_file};
 use crate::spec;
 use crate::yaml::{Content, Node};
@@ -317,7 +317,6 @@ impl Compiler<'_> {
             }
             self.bag.push(diagnostic);
         }
-        let _ = Key("");
     }
 }
 

@@ -1,9 +1,13 @@
-//! Templates in values: what they name is collected, what is wrong with them is reported. The seam to `vars`' parser.
+//! Templates in values: what they name is collected and made reachable, what is wrong with them is reported.
 
-use super::context::{Compiler, Place, Scope, location};
-use crate::plan::Data;
-use crate::source::{Code, Diagnostic, Location};
-use crate::yaml::{Content, Node, Style};
+use super::context::{Compiler, Scope, location};
+use super::jinja::{Findings, Mistake, Named, Plugin, Use, inspect};
+use super::nearest::nearest;
+use crate::plan::{Data, Span};
+use crate::source::{Code, Diagnostic, Location, parent};
+use crate::vars::jinja::{Style as Jinja, double_backslashes};
+use crate::vars::registry;
+use crate::yaml::{Content, Mark, Node, Style};
 
 /// Whether a text holds Jinja.
 pub(super) fn is_template(text: &str) -> bool {
@@ -17,6 +21,32 @@ pub(super) fn holds_template(data: &Data) -> bool {
         Data::List(items) | Data::Tuple(items) | Data::Set(items) => items.iter().any(holds_template),
         Data::Map(map) => map.iter().any(|(k, v)| holds_template(k) || holds_template(v)),
         _ => false,
+    }
+}
+
+/// Where a template's text stands, to turn its lines and columns into the file's.
+struct Anchor<'a> {
+    scope: &'a Scope,
+    node: Option<&'a Node>,
+    /// Columns and lines that stand before the template's own.
+    before: u32,
+}
+
+impl Anchor<'_> {
+    fn place(&self, line: u32, column: u32) -> Location {
+        let Some(node) = self.node else {
+            return Location { line: line + self.before, column: column.max(1), length: 1 };
+        };
+        let column = column.saturating_sub(self.before).max(1);
+        match node.style {
+            // The text's indentation is not known: the line is.
+            Style::Literal => Location { line: node.start.line + line, column: 1, length: 1 },
+            Style::Plain | Style::Quoted if line == 1 && node.start.line == node.end.line => {
+                let quote = u32::from(node.style == Style::Quoted);
+                Location { line: node.start.line, column: node.start.column + quote + column - 1, length: 1 }
+            }
+            _ => location(node),
+        }
     }
 }
 
@@ -39,6 +69,14 @@ impl Compiler<'_> {
     pub fn lazy(&mut self, scope: &Scope, node: &Node) {
         match &node.content {
             Content::Scalar(Data::Vault(_)) => self.vault(scope, node),
+            Content::Scalar(Data::Str(text)) if is_template(text) => {
+                if let Ok(found) = inspect(&doubled(text)) {
+                    self.collect(scope, node.start, &found);
+                    let anchor = Anchor { scope, node: Some(node), before: 0 };
+                    let files = found.files.into_iter().map(|f| Named { optional: true, ..f }).collect();
+                    self.named_files(&anchor, files);
+                }
+            }
             Content::Scalar(_) => {}
             Content::List(items) => items.iter().for_each(|i| self.lazy(scope, i)),
             Content::Map(pairs) => pairs.iter().for_each(|(_, v)| self.lazy(scope, v)),
@@ -55,32 +93,124 @@ impl Compiler<'_> {
 
     /// One text with Jinja in it.
     pub fn template(&mut self, scope: &Scope, node: &Node, text: &str) {
-        let _ = (scope, node, text);
+        if is_template(text) {
+            self.lint_or(scope, node, text);
+            self.inspected(&Anchor { scope, node: Some(node), before: 0 }, &doubled(text));
+        }
     }
 
     /// One condition: an expression without braces.
     pub fn condition(&mut self, scope: &Scope, node: &Node, text: &str) {
         self.lint_condition(scope, node, text);
-    }
-}
-
-/// The place of a line and column within a node's text.
-pub(super) fn inside(scope: &Scope, node: &Node, line: u32, column: u32) -> Place {
-    let whole = location(node);
-    let at = match node.style {
-        Style::Literal => Location { line: node.start.line + line, column: 1, length: 1 },
-        Style::Plain | Style::Quoted if line == 1 && node.start.line == node.end.line => {
-            let shift = u32::from(node.style == Style::Quoted);
-            Location { line: node.start.line, column: node.start.column + shift + column.saturating_sub(1), length: 1 }
+        if text.trim().is_empty() {
+            return;
         }
-        _ => whole,
-    };
-    Place { file: scope.file.clone(), at }
-}
+        match is_template(text) {
+            true => self.inspected(&Anchor { scope, node: Some(node), before: 0 }, &doubled(text)),
+            false => {
+                let opening = "{% if ";
+                let anchor = Anchor { scope, node: Some(node), before: 6 };
+                self.inspected(&anchor, &format!("{opening}{text} %}}{{% endif %}}"));
+            }
+        }
+    }
 
-impl Compiler<'_> {
     /// The text of a template file: what it includes is reachable too.
     pub fn template_text(&mut self, scope: &Scope, path: &str) {
-        let _ = (scope, path);
+        let Some(bytes) = self.files.get(path).map(|f| f.bytes.clone()) else { return };
+        // A template may hold bytes that are no text; Jinja's tags never do.
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        self.bag.text(path, &text);
+        let mut body = text.as_str();
+        let mut before = 0;
+        if let Some(header) = body.strip_prefix("#jinja2:") {
+            let (header, rest) = header.split_once('\n').unwrap_or((header, ""));
+            if header.contains("_string") || header.contains("_prefix") {
+                // Other delimiters: the node's evaluator knows them, this look does not.
+                return;
+            }
+            (body, before) = (rest, 1);
+        }
+        let inner = Scope { file: path.to_owned(), ..scope.clone() };
+        self.inspected(&Anchor { scope: &inner, node: None, before }, body);
     }
+
+    fn inspected(&mut self, anchor: &Anchor, source: &str) {
+        match inspect(source) {
+            Ok(found) => {
+                let mark = anchor.node.map_or(Mark { line: 1, column: 1 }, |n| n.start);
+                self.collect(anchor.scope, mark, &found);
+                found.plugins.iter().for_each(|p| self.known_plugin(anchor, p));
+                self.named_files(anchor, found.files);
+            }
+            Err(mistake) => self.not_jinja(anchor, mistake),
+        }
+    }
+
+    fn collect(&mut self, scope: &Scope, mark: Mark, found: &Findings) {
+        self.names.extend(found.names.iter().cloned());
+        if found.dynamic {
+            let span: Span = self.span(&scope.file, mark);
+            self.dynamic.insert(span);
+        }
+    }
+
+    fn not_jinja(&mut self, anchor: &Anchor, mistake: Mistake) {
+        if anchor.scope.never {
+            return;
+        }
+        let at = anchor.place(mistake.line, mistake.column);
+        let message = format!("this is not Jinja2: {}", mistake.message);
+        self.bag.push(Diagnostic::error(Code::TEMPLATE_SYNTAX, &anchor.scope.file, message).at(at));
+    }
+
+    fn known_plugin(&mut self, anchor: &Anchor, used: &Use) {
+        let name = used.name.as_str();
+        let (known, names, code, what) = match used.plugin {
+            Plugin::Filter => {
+                (registry::filter(name).is_some(), registry::filter_names(), Code::UNKNOWN_FILTER, "filter")
+            }
+            Plugin::Test => (registry::test(name).is_some(), registry::test_names(), Code::UNKNOWN_TEST, "test"),
+            Plugin::Lookup => {
+                (registry::lookup(name).is_some(), registry::lookup_names(), Code::UNKNOWN_LOOKUP, "lookup")
+            }
+        };
+        if known || anchor.scope.never {
+            return;
+        }
+        let hint = match nearest(registry::short_name(name), names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("compute-init has no such {what}, and a node has no Python to run a site's own"),
+        };
+        let at = anchor.place(used.line, used.column);
+        let message = format!("unknown {what} `{name}`");
+        self.bag.push(Diagnostic::error(code, &anchor.scope.file, message).at(at).hint(hint));
+    }
+
+    /// Files that a template includes or looks up.
+    fn named_files(&mut self, anchor: &Anchor, files: Vec<Named>) {
+        for file in files {
+            let Some(name) = file.name else {
+                self.whole(anchor.scope, file.kind);
+                continue;
+            };
+            // A template includes what lies beside it, too.
+            let mut scope = anchor.scope.clone();
+            let beside = parent(&scope.file).to_owned();
+            if !scope.role_paths.contains(&beside) && anchor.node.is_none() {
+                scope.role_paths.push(beside);
+            }
+            scope.never |= file.optional;
+            let at = anchor.place(file.line, file.column);
+            let start = Mark { line: at.line, column: at.column };
+            let end = Mark { line: at.line, column: at.column + at.length };
+            let node = Node { start, end, ..Node::default() };
+            self.need(&scope, &node, (file.kind, &name));
+        }
+    }
+}
+
+/// A playbook's text as it is parsed: backslashes in strings inside of braces are doubled.
+fn doubled(text: &str) -> String {
+    double_backslashes(text, &Jinja::default()).unwrap_or_else(|_| text.to_owned())
 }

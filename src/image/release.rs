@@ -5,9 +5,9 @@ use super::item::{Change, place};
 use super::{BUNDLES, Error, Root};
 use crate::bundle::{BLOBS, Digest, MANIFEST, SIGNATURES, Trust, Verified};
 use crate::sys::file;
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// What unfinished directories end in.
@@ -60,6 +60,8 @@ impl Release<'_> {
         let above = file::parent(&blobs).to_owned();
         for made in [dir, &signatures, &above, &blobs] {
             DirBuilder::new().mode(0o755).create(made).map_err(Error::io("making", made))?;
+            // Whatever the umask.
+            fs::set_permissions(made, Permissions::from_mode(0o755)).map_err(Error::io("making", made))?;
         }
         write(&dir.join(MANIFEST), self.bundle.manifest_bytes())?;
         for (key, signature) in self.bundle.signatures() {
@@ -118,6 +120,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(path);
     file.and_then(|mut file| {
         file.write_all(bytes)?;
+        file.set_permissions(Permissions::from_mode(0o644))?;
         file.sync_all()
     })
     .map_err(Error::io("writing", path))

@@ -1,6 +1,6 @@
 //! `install` with the real executor.
 
-use crate::run::{run, with_key};
+use crate::run::{ran, run, with_key};
 use std::fs;
 use std::path::Path;
 
@@ -33,6 +33,20 @@ fn a_bundle_is_installed_once_and_taken_away_again() {
     run(dir.path(), &["install", "--root", "root", "--rollback"]).expect(1).says("there is nothing to go back to");
     run(dir.path(), &["install", "--root", "root", "--uninstall"]).expect(0).says("remove /usr/libexec/compute-init");
     assert!(dir.path().join("root").join("etc/compute-init/trust.d/compute-init.pub.pem").exists());
+}
+
+#[test]
+fn the_umask_does_not_show() {
+    let dir = with_key();
+    root(dir.path());
+    run(dir.path(), &["build", "-q", "--key", "compute-init.key"]).expect(0);
+    let mut install = std::process::Command::new("/bin/sh");
+    install.args(["-c", "umask 077; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_compute-init"), "install", "-q"]);
+    install.args(["compute-init.bundle", "--root", "root", "--trust", "compute-init.pub.pem"]).current_dir(dir.path());
+    ran(&mut install).expect(0);
+    let odd = "find root -type d ! -perm 755 -o -type f ! -perm 644 ! -perm 755";
+    let odd = std::process::Command::new("/bin/sh").args(["-c", odd]).current_dir(dir.path()).output().expect("runs");
+    assert_eq!(String::from_utf8_lossy(&odd.stdout), "");
 }
 
 #[test]

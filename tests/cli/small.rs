@@ -86,3 +86,20 @@ fn a_reader_that_goes_away_is_no_error() {
     assert!(child.wait().expect("ends").success(), "{said}");
     assert_eq!(said, "");
 }
+
+#[test]
+fn the_page_lists_every_command() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let page = fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md")).expect("reads");
+    let table: String = page.lines().filter(|l| l.starts_with("| `")).collect();
+    let help = run(dir.path(), &["--help"]).expect(0).out;
+    let commands = help.split("Commands:\n").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("commands");
+    // A line that goes on is indented further.
+    let names = commands.lines().filter_map(|l| l.strip_prefix("  ").filter(|l| !l.starts_with(' ')));
+    for name in names.filter_map(|l| l.split(' ').next()) {
+        assert!(
+            table.contains(&format!("`{name} ")) || table.contains(&format!("`{name}`")),
+            "{name} is not in docs/cli.md"
+        );
+    }
+}
