@@ -8,7 +8,7 @@ use serde_json::json;
 /// Explain a code that a message shows in brackets
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The code, as in [B10]
+    /// The code, as in B10
     code: String,
 }
 

@@ -1,7 +1,7 @@
 //! The builder's command line: arguments, progress, reports, exit codes. One file per command; a command reads its
 //! arguments, calls the room that does the work, and prints what came of it. No work is done here.
 //!
-//! To add a command: write `cli/NAME.rs` with `Args` and `run`, name it in [`Command`] and in [`dispatch`].
+//! To add a command: write `cli/NAME.rs` with `Args` and `run`, name it in `Command` and in `dispatch`.
 
 mod apply;
 mod build;

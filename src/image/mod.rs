@@ -1,7 +1,7 @@
 //! Puts compute-init into a root file system: executor, bundle, trust keys, units. The root may be a mounted image, a
 //! directory, or `/`.
 //!
-//! Everything that is to be there is a list of [`Item`]s in the order in which it is made; what is right already is
+//! Everything that is to be there is a list of items in the order in which it is made; what is right already is
 //! left alone, so that a second run changes nothing and an interrupted one is completed by the next.
 
 mod elf;
