@@ -46,6 +46,8 @@ pub(super) struct Scope {
     pub handlers: bool,
     /// A condition around is always false: nothing here ever runs.
     pub never: bool,
+    /// Failing is foreseen (`ignore_errors`, `rescue`): what would fail at run time only is a warning.
+    pub foreseen: bool,
     /// Files whose static imports led here.
     pub imports: Vec<String>,
     /// Imports do not expand in a part that is already too deep.
@@ -56,6 +58,21 @@ impl Scope {
     /// The scope of a file outside of roles.
     pub fn of(file: &str) -> Scope {
         Scope { file: file.to_owned(), ..Scope::default() }
+    }
+
+    /// An error, or a warning where it is a failure at run time that the author foresees.
+    pub fn diagnostic(&self, code: Code, message: String) -> Diagnostic {
+        let at_run_time = [
+            Code::FILE_NOT_FOUND,
+            Code::BAD_PARAMETER,
+            Code::MISSING_PARAMETER,
+            Code::UNKNOWN_PARAMETER,
+            Code::BAD_LOOP,
+        ];
+        match self.foreseen && at_run_time.contains(&code) {
+            true => Diagnostic::warning(code, &self.file, message),
+            false => Diagnostic::error(code, &self.file, message),
+        }
     }
 
     /// Directories in which relative files are searched for.
@@ -127,12 +144,12 @@ impl<'t> Compiler<'t> {
 
     /// Reports an error at a node.
     pub fn error(&mut self, scope: &Scope, node: &Node, code: Code, message: impl Into<String>) {
-        self.bag.push(Diagnostic::error(code, &scope.file, message).at(location(node)));
+        self.bag.push(scope.diagnostic(code, message.into()).at(location(node)));
     }
 
     /// Reports an error at a node, with advice.
     pub fn error_hint(&mut self, scope: &Scope, node: &Node, code: Code, (message, hint): (String, String)) {
-        self.bag.push(Diagnostic::error(code, &scope.file, message).at(location(node)).hint(hint));
+        self.bag.push(scope.diagnostic(code, message).at(location(node)).hint(hint));
     }
 
     /// Reports a warning at a node, with advice.

@@ -138,8 +138,7 @@ impl Compiler<'_> {
                 let shown = in_tree.unwrap_or(&name);
                 let what = if kind == "templates" { "template" } else { "file" };
                 let mut diagnostic =
-                    Diagnostic::error(Code::FILE_NOT_FOUND, &scope.file, format!("there is no {what} `{shown}`"))
-                        .at(location(node));
+                    scope.diagnostic(Code::FILE_NOT_FOUND, format!("there is no {what} `{shown}`")).at(location(node));
                 for path in tried {
                     diagnostic = diagnostic.note(format!("tried {path}"));
                 }

@@ -296,6 +296,11 @@ pub(super) fn is_identifier(name: &str) -> bool {
         && !PYTHON.contains(&name)
 }
 
+/// Whether a failure is foreseen: its author ignores errors.
+pub(super) fn foreseen(keywords: &Keywords) -> bool {
+    keywords.ignore_errors.as_ref().is_some_and(|v| spec::boolean(v) == Ok(true))
+}
+
 /// Whether a list of conditions holds one that is always false.
 pub(super) fn always_false(when: &[Data]) -> bool {
     when.iter().any(|c| match c {

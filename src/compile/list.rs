@@ -74,7 +74,10 @@ impl Compiler<'_> {
         }
         for (name, _, value) in entries {
             match name {
-                "block" => block.block = self.nodes(&inner, value),
+                "block" => {
+                    let foreseen = inner.foreseen || node.get("rescue").is_some();
+                    block.block = self.nodes(&Scope { foreseen, ..inner.clone() }, value);
+                }
                 "rescue" => block.rescue = self.nodes(&inner, value),
                 "always" => block.always = self.nodes(&inner, value),
                 _ => {}

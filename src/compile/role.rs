@@ -89,6 +89,7 @@ impl Compiler<'_> {
             role_paths,
             handlers: false,
             never: scope.never,
+            foreseen: scope.foreseen,
             imports: Vec::new(),
             depth: scope.depth + 1,
         };

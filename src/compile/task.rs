@@ -14,6 +14,8 @@ impl Compiler<'_> {
     /// A task, or what a static import was expanded to.
     pub fn task(&mut self, scope: &Scope, node: &Node) -> Option<PlanNode> {
         // Keywords are read even where the action is wrong: all mistakes in one run.
+        let ignores = node.get("ignore_errors").is_some_and(|n| spec::boolean(&n.data()) == Ok(true));
+        let scope = &Scope { foreseen: scope.foreseen || ignores, ..scope.clone() };
         let mut task = self.keywords(scope, node);
         let scope = &Scope { never: scope.never || always_false(&task.keywords.when), ..scope.clone() };
         let named = self.action(scope, node)?;
