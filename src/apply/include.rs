@@ -124,10 +124,10 @@ impl<'p> Run<'p> {
         &self,
         play: &Current<'p>,
         frame: &Rc<Frame<'p>>,
-        include: (&Task, Map, &Keywords),
+        include: (&Task, Map, &Keywords, Option<Data>),
         target: Target<'p>,
     ) -> Flow {
-        let (task, locals, apply) = include;
+        let (task, locals, apply, label) = include;
         if frame.depth > limits::INCLUDE_DEPTH {
             return self.fatal(task.span, frame, "includes are nested too deep: does a file include itself?");
         }
@@ -142,7 +142,7 @@ impl<'p> Run<'p> {
         };
         match target {
             Target::Tasks { nodes, file } => {
-                self.listener.borrow_mut().included(&self.source_path(&file));
+                self.listener.borrow_mut().included(&self.source_path(&file), label.as_ref());
                 outer.dir = parent_dir(&file);
                 self.collect_imports(play, nodes, &[]);
                 self.nodes(play, nodes, &applied(outer))

@@ -63,8 +63,7 @@ impl<'p> Run<'p> {
                 Ok(true) => {}
                 Ok(false) => return Ok(Some(condition)),
                 Err(e) => {
-                    let shown = condition.as_str().unwrap_or("(a value)").to_owned();
-                    return Err(format!("The conditional check '{shown}' failed. The error was: {e}"));
+                    return Err(condition_error(&condition, e));
                 }
             }
         }
@@ -376,10 +375,7 @@ impl<'p> Run<'p> {
             match templar.condition(condition) {
                 Ok(true) => {}
                 Ok(false) => return Ok(false),
-                Err(e) => {
-                    let shown = condition.as_str().unwrap_or("(a value)");
-                    return Err(format!("The conditional check '{shown}' failed. The error was: {e}"));
-                }
+                Err(e) => return Err(condition_error(condition, e)),
             }
         }
         Ok(true)
@@ -394,6 +390,14 @@ impl<'p> Run<'p> {
             Action::Meta(_) => "meta",
         }
     }
+}
+
+/// A condition that cannot be evaluated, in Ansible's words.
+fn condition_error(condition: &Data, mut error: crate::vars::TemplateError) -> String {
+    let shown = condition.as_str().unwrap_or("(a value)");
+    // The statement that a condition is wrapped into is no line of the author's.
+    error.context.retain(|line| !line.contains("{% if "));
+    format!("The conditional check '{shown}' failed. The error was: error while evaluating conditional ({shown}): {error}")
 }
 
 /// The beginning of every omit token, ours or one that an export carried along.

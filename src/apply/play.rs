@@ -59,11 +59,12 @@ impl<'p> Run<'p> {
     /// Runs all plays, until one fails.
     pub(super) fn plays(&self) {
         for play in &self.world.plan.plays {
-            if !self.targets(play) {
-                continue;
-            }
             let name = play.name.clone().unwrap_or_else(|| play.hosts.join(","));
             self.listener.borrow_mut().play(&name);
+            if !self.targets(play) {
+                self.listener.borrow_mut().no_hosts();
+                continue;
+            }
             let current = Current::new(play, parent_dir(&self.world.plan.playbook));
             let flow = match self.prepare(&current) {
                 Ok(roles) => self.sections_of(&current, &roles),

@@ -74,8 +74,10 @@ pub trait Listener {
     fn retry(&mut self, left: u64);
     /// Something the author should know.
     fn warning(&mut self, text: &str);
-    /// A file was included.
-    fn included(&mut self, file: &str);
+    /// A file was included, for an item of a loop where there is one.
+    fn included(&mut self, file: &str, item: Option<&Data>);
+    /// A play has nothing to do with this host.
+    fn no_hosts(&mut self);
     /// The plays are over.
     fn recap(&mut self, recap: &Recap);
 }
@@ -90,7 +92,8 @@ impl Listener for Quiet {
     fn result(&mut self, _: &Event) {}
     fn retry(&mut self, _: u64) {}
     fn warning(&mut self, _: &str) {}
-    fn included(&mut self, _: &str) {}
+    fn included(&mut self, _: &str, _: Option<&Data>) {}
+    fn no_hosts(&mut self) {}
     fn recap(&mut self, _: &Recap) {}
 }
 

@@ -69,9 +69,12 @@ impl Done {
         }
     }
 
-    /// A failure that is not a module's.
+    /// A failure before a module ran: there is no word on what changed.
     pub fn failure(msg: impl Into<String>) -> Done {
-        Done::of(Err(Failure::new(msg)))
+        let mut done = Done::default();
+        done.put("msg", Data::Unsafe(msg.into()));
+        done.put("failed", Data::Bool(true));
+        done
     }
 
     /// A task whose conditions were false.

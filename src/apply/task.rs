@@ -51,7 +51,10 @@ impl<'p> Run<'p> {
             );
         }
         match &task.action {
-            Action::Meta(meta) => self.meta(play, task, *meta, frame, &scope),
+            Action::Meta(meta) => {
+                self.announce(&title);
+                self.meta(play, task, *meta, frame, &scope)
+            }
             Action::Module(module) => {
                 self.announce(&title);
                 let done = self.module(play, task, module, frame, &scope);
@@ -77,8 +80,8 @@ impl<'p> Run<'p> {
     }
 
     fn title(&self, task: &Task, frame: &Rc<Frame<'p>>, scope: &Scope<'_, 'p>) -> Title {
-        let plain = task.name.clone().unwrap_or_else(|| short_action(Self::module_of(task)).to_owned());
-        let name = if plain.contains("{{") {
+        let plain = task.name.clone().unwrap_or_else(|| unnamed(task));
+        let name = if task.name.is_some() && plain.contains("{{") {
             let files = TaskFiles::new(self, frame);
             let templar = self.templar(scope, &files);
             let value = templar.value(&Data::Str(plain.clone()));
@@ -258,7 +261,8 @@ impl<'p> Run<'p> {
         drop(report);
         let mut host = self.host.borrow_mut();
         let mut about = Map::new();
-        about.insert(Data::str("name"), Data::Unsafe(title.name.clone()));
+        let name = task.name.as_ref().map(|_| title.name.clone()).unwrap_or_default();
+        about.insert(Data::str("name"), Data::Unsafe(name));
         about.insert(Data::str("action"), Data::Unsafe(short_action(Self::module_of(task)).to_owned()));
         if let Some(role) = &frame.role {
             about.insert(Data::str("role"), Data::Unsafe(role.role.name.clone()));
@@ -320,8 +324,9 @@ impl<'p> Run<'p> {
     fn meta(&self, play: &Current<'p>, task: &Task, meta: Meta, frame: &Rc<Frame<'p>>, scope: &Scope<'_, 'p>) -> Flow {
         match self.excluded(task, frame, scope) {
             Ok(None) => {}
-            Ok(Some(_)) => {
-                self.report.borrow_mut().recap.skipped += 1;
+            // Ansible shows it, but counts a meta action neither way.
+            Ok(Some(condition)) => {
+                self.tell(Outcome::Skipped, None, &Done::skipped(&condition), "meta");
                 return Flow::Next;
             }
             Err(message) => return self.fatal(task.span, frame, &message),
@@ -381,7 +386,8 @@ impl<'p> Run<'p> {
                 self.report.borrow_mut().recap.ok += u32::from(matches!(target, Target::Tasks { .. }));
             }
             entered = true;
-            let flow = self.included(play, frame, (task, inner.locals(), apply), target);
+            let label = looped.then(|| self.describe_item(task, frame, &inner, &items[index], &mut Done::default()));
+            let flow = self.included(play, frame, (task, inner.locals(), apply, label), target);
             if flow != Flow::Next {
                 return flow;
             }
@@ -428,6 +434,16 @@ fn failure_text(done: &Done) -> String {
     match items.iter().find(failed).and_then(|r| r.get("msg")).and_then(Data::as_str) {
         Some(msg) => format!("{}: {msg}", done.message()),
         None => done.message(),
+    }
+}
+
+/// The title of a task without a name: its action, and for an include_role the role as the author wrote it.
+fn unnamed(task: &Task) -> String {
+    match &task.action {
+        Action::IncludeRole { name, .. } => format!("include_role : {}", name.as_str().unwrap_or_default()),
+        Action::Module(name) => short_action(name).to_owned(),
+        Action::IncludeTasks { .. } => "include_tasks".to_owned(),
+        Action::Meta(_) => "meta".to_owned(),
     }
 }
 

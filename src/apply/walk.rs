@@ -35,23 +35,19 @@ impl<'p> Run<'p> {
     }
 
     fn block(&self, play: &Current<'p>, block: &'p Block, frame: &Rc<Frame<'p>>) -> Flow {
-        let keywords = Cow::Borrowed(&block.keywords);
         match &block.origin {
             Origin::Block => {
-                let mut inner = frame.inner(Kind::Block, keywords);
-                inner.dir.clone_from(&frame.dir);
+                let inner = frame.inner(Kind::Block, Cow::Borrowed(&block.keywords));
                 self.sections(play, block, &Rc::new(inner))
             }
             Origin::ImportTasks { params, file } => {
-                let mut inner = frame.inner(Kind::Import, keywords);
-                inner.params.clone_from(params);
+                let mut inner = frame.inner(Kind::Import, with_vars(&block.keywords, params));
                 inner.dir = super::role::parent_dir(file);
                 self.sections(play, block, &Rc::new(inner))
             }
             Origin::ImportRole { .. } => match play.imported(block) {
                 Some(role) => {
-                    let mut inner = frame.inner(Kind::Import, keywords);
-                    inner.params.clone_from(&role.keywords.vars);
+                    let inner = frame.inner(Kind::Import, with_vars(&block.keywords, &role.keywords.vars));
                     self.role(play, &role, &Rc::new(inner))
                 }
                 None => self.fatal(block.span, frame, "the imported role was not found in the bundle"),
@@ -182,4 +178,14 @@ impl<'p> Run<'p> {
             }
         }
     }
+}
+
+/// Keywords with further variables: an import's `vars:` are its children's, below facts, unlike an include's.
+fn with_vars<'p>(keywords: &'p Keywords, vars: &Map) -> Cow<'p, Keywords> {
+    if vars.is_empty() {
+        return Cow::Borrowed(keywords);
+    }
+    let mut keywords = keywords.clone();
+    keywords.vars.extend(vars.iter().map(|(k, v)| (k.clone(), v.clone())));
+    Cow::Owned(keywords)
 }

@@ -5,7 +5,7 @@ use super::session::{Bounded, Session};
 use super::stop::Stop;
 use crate::apply::{self, Blobs, Event, FactSource, Listener, Outcome, Report, TaskStart};
 use crate::bundle::Verified;
-use crate::plan::FileRef;
+use crate::plan::{Data, FileRef};
 use crate::plan::status::Recap;
 use std::io;
 use std::rc::Rc;
@@ -114,7 +114,9 @@ impl Listener for Journal<'_, '_> {
         self.session.line(&format!("  warning  {text}"));
     }
 
-    fn included(&mut self, file: &str) {
+    fn no_hosts(&mut self) {}
+
+    fn included(&mut self, file: &str, _: Option<&Data>) {
         if self.session.options.verbose > 1 {
             self.session.line(&format!("  included {file}"));
         }

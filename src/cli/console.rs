@@ -1,6 +1,7 @@
 //! The output of `apply`: what ansible-playbook's default callback prints, line for line where scripts look at it.
 
 use crate::apply::{Event, Listener, Outcome, TaskStart, diff::unified};
+use crate::modules::ALWAYS_SHOWN;
 use crate::plan::status::Recap;
 use crate::plan::{Data, Key, Map};
 use crate::vars::{JsonStyle, Value, json_text};
@@ -10,6 +11,8 @@ use std::io::{self, Write};
 pub struct Console<'a> {
     out: &'a mut dyn Write,
     host: String,
+    /// The task that runs, with its role.
+    title: String,
     verbosity: u8,
     diff: bool,
     /// The first write that failed; nothing is printed after it.
@@ -23,7 +26,7 @@ const HIDDEN_IN_DEBUG: &[&str] =
 impl<'a> Console<'a> {
     /// A console that prints to `out` about `host`.
     pub fn new(out: &'a mut dyn Write, host: &str) -> Console<'a> {
-        Console { out, host: host.to_owned(), verbosity: 0, diff: false, error: None }
+        Console { out, host: host.to_owned(), title: String::new(), verbosity: 0, diff: false, error: None }
     }
 
     /// `-v` and `--diff`.
@@ -51,13 +54,15 @@ impl<'a> Console<'a> {
 
     /// Whether the result's content is shown, not only its outcome.
     fn verbose(&self, event: &Event) -> bool {
-        (self.verbosity > 0 || short(event.action) == "debug") && !event.aggregate
+        let always = event.result.contains_key(&Key(ALWAYS_SHOWN));
+        (self.verbosity > 0 || (always && event.outcome != Outcome::Skipped)) && !event.aggregate
     }
 
     fn dump(&self, event: &Event) -> String {
         let mut shown = event.result.clone();
-        shown.retain(|k, _| k.as_str().is_none_or(|k| !k.starts_with("_ansible_")));
-        let debug = short(event.action) == "debug";
+        shown.retain(|k, _| k.as_str().is_none_or(|k| !k.starts_with("_ansible_") && k != "failed" && k != "skipped"));
+        let always = event.result.contains_key(&Key(ALWAYS_SHOWN));
+        let debug = short(event.action) == "debug" && always;
         if self.verbosity < 3 {
             for hidden in ["invocation", "diff", "exception"] {
                 shown.shift_remove(&Key(hidden));
@@ -72,7 +77,7 @@ impl<'a> Console<'a> {
                 shown.shift_remove(&Key("item"));
             }
         }
-        json(&shown, debug || self.verbosity > 2)
+        json(&shown, always || self.verbosity > 2)
     }
 }
 
@@ -104,7 +109,8 @@ impl Listener for Console<'_> {
     fn task(&mut self, task: &TaskStart) {
         let prefix = if task.handler { "RUNNING HANDLER" } else { "TASK" };
         let role = task.role.map(|r| format!("{r} : ")).unwrap_or_default();
-        self.banner(&format!("{prefix} [{role}{}]", task.name));
+        self.title = format!("{role}{}", task.name);
+        self.banner(&format!("{prefix} [{}]", self.title));
         if self.verbosity > 1 {
             self.line(&format!("task path: {}", task.place));
         }
@@ -159,17 +165,21 @@ impl Listener for Console<'_> {
     }
 
     fn retry(&mut self, left: u64) {
-        let host = self.host.clone();
-        self.line(&format!("FAILED - RETRYING: [{host}]: ({left} retries left)."));
+        let (host, title) = (self.host.clone(), self.title.clone());
+        self.line(&format!("FAILED - RETRYING: [{host}]: {title} ({left} retries left)."));
     }
 
     fn warning(&mut self, text: &str) {
         self.line(&format!("[WARNING]: {text}"));
     }
 
-    fn included(&mut self, file: &str) {
-        let host = self.host.clone();
-        self.line(&format!("included: {file} for {host}"));
+    fn included(&mut self, file: &str, item: Option<&Data>) {
+        let (host, item) = (self.host.clone(), item.map(|i| format!(" => (item={})", label(i))).unwrap_or_default());
+        self.line(&format!("included: {file} for {host}{item}"));
+    }
+
+    fn no_hosts(&mut self) {
+        self.line("skipping: no hosts matched");
     }
 
     fn recap(&mut self, recap: &Recap) {

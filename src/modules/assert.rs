@@ -37,9 +37,15 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     for condition in that {
         let holds = ctx.templar.condition(&condition).map_err(|e| Failure::new(e.to_string()))?;
         if !holds {
-            let outcome = Outcome { failed: true, ..Outcome::default() };
+            let outcome = shown(Outcome { failed: true, ..Outcome::default() }, args);
             return Ok(outcome.with("evaluated_to", false).with("assertion", condition.clone()).with("msg", fail_msg));
         }
     }
-    Ok(Outcome::default().with("msg", success_msg))
+    Ok(shown(Outcome::default(), args).with("msg", success_msg))
+}
+
+/// Unless it is to be quiet, its result is always shown.
+fn shown(outcome: Outcome, args: &Args) -> Outcome {
+    let quiet = matches!(args.get("quiet"), Some(Data::Bool(true)));
+    if quiet { outcome } else { outcome.with(super::ALWAYS_SHOWN, true) }
 }

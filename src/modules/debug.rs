@@ -1,20 +1,24 @@
 //! `debug`: shows a message or a variable.
 
 use super::params::{Params, plain, text};
-use super::{Context, Failure, Outcome};
+use super::{ALWAYS_SHOWN, Context, Failure, Outcome};
 use crate::plan::Data;
 use crate::spec::Args;
 use crate::vars::ErrorKind;
 
-/// Runs the module. Nothing is more verbose than a boot, so a `verbosity` above 0 skips it.
+/// Runs the module. A boot has no `-v`, so there a `verbosity` above 0 skips it.
 pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
-    if args.int("verbosity").unwrap_or(0) > 0 {
+    let verbosity = match ctx.templar.value(&Data::str("{{ ansible_verbosity }}")) {
+        Ok(Data::Int(verbosity)) => verbosity,
+        _ => 0,
+    };
+    if args.int("verbosity").map_or(0, i128::from) > verbosity {
         let outcome = Outcome { skipped: true, ..Outcome::default() };
         return Ok(outcome.with("skipped_reason", text("Verbosity threshold not met.")));
     }
     let Some(var) = args.value("var").filter(|v| v.truthy()) else {
         let msg = args.value("msg").cloned().unwrap_or_else(|| text("Hello world!"));
-        return Ok(Outcome::default().with("msg", msg));
+        return Ok(Outcome::default().with(ALWAYS_SHOWN, true).with("msg", msg));
     };
     if args.get("msg").is_some() && ctx.raw.get(&crate::plan::Key("msg")).is_some() {
         return Err(Failure::new("parameters are mutually exclusive: msg|var"));
@@ -32,5 +36,5 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
         },
         None => var.clone(),
     };
-    Ok(Outcome::default().with(&key, value))
+    Ok(Outcome::default().with(ALWAYS_SHOWN, true).with(&key, value))
 }

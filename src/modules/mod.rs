@@ -73,6 +73,9 @@ pub struct Context<'a> {
     pub raw: &'a Map,
 }
 
+/// In a result: shown without `-v` too, over several lines. It never reaches a register.
+pub const ALWAYS_SHOWN: &str = "_ansible_verbose_always";
+
 /// What a module did.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {

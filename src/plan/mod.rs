@@ -209,9 +209,9 @@ pub enum Origin {
     /// `block:`.
     #[default]
     Block,
-    /// `import_tasks`; its `vars:` are include parameters (precedence 21).
+    /// `import_tasks`; its `vars:` are those of the tasks it brings in.
     ImportTasks {
-        /// The include parameters.
+        /// Its `vars:`.
         params: Map,
         /// The file that was imported, in the source tree.
         file: String,
