@@ -20,11 +20,14 @@ pub(super) struct TaskFiles<'s, 'p> {
     run: &'s Run<'p>,
     /// Directories of the source tree to search, first match wins.
     dirs: Vec<String>,
+    /// Those of them that are roles: `tasks/` is searched there too.
+    roles: Vec<String>,
 }
 
 impl<'s, 'p> TaskFiles<'s, 'p> {
     pub fn new(run: &'s Run<'p>, frame: &Rc<Frame<'p>>) -> Self {
-        TaskFiles { run, dirs: run.search_dirs(frame) }
+        let roles = frame.role.iter().flat_map(|r| r.parents.iter().chain([r])).map(|r| r.role.path.clone()).collect();
+        TaskFiles { run, dirs: run.search_dirs(frame), roles }
     }
 
     /// Candidates in the source tree, in the order of ansible-core's `path_dwim_relative_stack`.
@@ -44,7 +47,9 @@ impl<'s, 'p> TaskFiles<'s, 'p> {
                 add(&[above, kind, name]);
             }
             add(&[dir, kind, name]);
-            add(&[dir, "tasks", name]);
+            if self.roles.contains(dir) {
+                add(&[dir, "tasks", name]);
+            }
             add(&[dir, name]);
         }
         list
