@@ -397,7 +397,9 @@ fn condition_error(condition: &Data, mut error: crate::vars::TemplateError) -> S
     let shown = condition.as_str().unwrap_or("(a value)");
     // The statement that a condition is wrapped into is no line of the author's.
     error.context.retain(|line| !line.contains("{% if "));
-    format!("The conditional check '{shown}' failed. The error was: error while evaluating conditional ({shown}): {error}")
+    format!(
+        "The conditional check '{shown}' failed. The error was: error while evaluating conditional ({shown}): {error}"
+    )
 }
 
 /// The beginning of every omit token, ours or one that an export carried along.

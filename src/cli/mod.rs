@@ -15,6 +15,7 @@ mod inventory;
 mod keygen;
 mod origin;
 mod status;
+mod tour;
 mod ui;
 mod verify;
 mod version;
@@ -43,6 +44,8 @@ or key was refused.
 
 #[derive(Subcommand)]
 enum Command {
+    #[command(name = "try")]
+    Tour(tour::Args),
     Apply(apply::Args),
     Plan(apply::PlanArgs),
     Keygen(keygen::Args),
@@ -59,6 +62,7 @@ enum Command {
 
 fn dispatch(command: &Command, ui: &Ui) -> anyhow::Result<Exit> {
     match command {
+        Command::Tour(args) => tour::run(args, ui),
         Command::Apply(args) => apply::run(args, ui),
         Command::Plan(args) => apply::plan(args, ui),
         Command::Keygen(args) => keygen::run(args, ui),

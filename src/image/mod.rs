@@ -9,6 +9,7 @@ mod install;
 mod item;
 mod release;
 mod root;
+pub mod sandbox;
 
 pub use install::{Install, Report, install, rollback, uninstall};
 pub use item::{Change, Mode};
