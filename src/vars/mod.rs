@@ -16,7 +16,9 @@ mod filters;
 mod format;
 mod glob;
 mod hostvars;
+mod ipaddr;
 pub mod jinja;
+mod jmespath;
 pub mod literal;
 mod lookups;
 mod methods;
@@ -28,6 +30,8 @@ pub mod random;
 pub mod registry;
 mod repr;
 mod templar;
+#[cfg(test)]
+mod testing;
 mod tests;
 pub mod time;
 mod value;

@@ -8,13 +8,15 @@ pub(super) mod chance;
 pub(super) mod dict;
 pub(super) mod encode;
 mod group;
+mod ip;
 pub mod json;
-mod json_read;
+pub(super) mod json_read;
 pub(super) mod logic;
 mod markup;
 pub(super) mod number;
-mod order;
+pub(super) mod order;
 mod path;
+mod query;
 pub(super) mod regex;
 pub(super) mod sequence;
 mod sets;
@@ -73,9 +75,17 @@ pub const NAMES: &[&str] = &[
     "indent",
     "int",
     "intersect",
+    "ip4_hex",
+    "ipaddr",
+    "ipmath",
+    "ipsubnet",
+    "ipv4",
+    "ipv6",
+    "ipwrap",
     "items",
     "items2dict",
     "join",
+    "json_query",
     "last",
     "length",
     "list",
@@ -86,15 +96,21 @@ pub const NAMES: &[&str] = &[
     "max",
     "md5",
     "min",
+    "network_in_network",
+    "network_in_usable",
+    "next_nth_usable",
     "normpath",
+    "nthhost",
     "password_hash",
     "path_join",
     "permutations",
     "pow",
+    "previous_nth_usable",
     "product",
     "quote",
     "random",
     "realpath",
+    "reduce_on_network",
     "regex_escape",
     "regex_findall",
     "regex_replace",
@@ -281,13 +297,27 @@ fn builtin(name: &str) -> Option<Filter> {
     })
 }
 
-/// Those of community.general and of roles' own `filter_plugins` that cluster roles share.
+/// Those of ansible.utils, community.general and of roles' own `filter_plugins` that cluster roles share.
 fn elsewhere(name: &str) -> Option<Filter> {
     Some(match name {
         "counter" => dict::counter,
         "dict" => dict::dict,
         "dict_kv" => dict::dict_kv,
         "filter_user_params" => dict::filter_user_params,
+        "ip4_hex" => ip::ip4_hex,
+        "ipaddr" => ip::ipaddr,
+        "ipmath" => ip::ipmath,
+        "ipsubnet" => ip::ipsubnet,
+        "ipv4" => ip::ipv4,
+        "ipv6" => ip::ipv6,
+        "ipwrap" => ip::ipwrap,
+        "network_in_network" => ip::network_in_network,
+        "network_in_usable" => ip::network_in_usable,
+        "next_nth_usable" => ip::next_nth_usable,
+        "nthhost" => ip::nthhost,
+        "previous_nth_usable" => ip::previous_nth_usable,
+        "reduce_on_network" => ip::reduce_on_network,
+        "json_query" => query::json_query,
         _ => return None,
     })
 }
