@@ -1,5 +1,6 @@
-//! Password hashes as crypt(3) makes them: `$1$`, `$5$`, `$6$` and bcrypt, for the password_hash filter.
+//! Password hashes as crypt(3) knows them: `$1$`, `$5$`, `$6$` and bcrypt, for the password_hash filter.
 //!
+//! Defaults are those of Ansible with passlib, which sites install: 656,000 rounds for `$6$`.
 //! Parameters that libxcrypt answers with its failure token (`*0`) are errors here: that token locks an account.
 
 use super::random;
@@ -69,11 +70,13 @@ impl Algorithm {
         }
     }
 
-    fn implicit_rounds(self) -> Option<u32> {
+    /// Rounds where nobody asks for a number: Ansible's defaults for passlib.
+    fn default_rounds(self) -> u32 {
         match self {
-            Algorithm::Md5 | Algorithm::Bcrypt => None,
-            Algorithm::Sha256 => Some(535_000),
-            Algorithm::Sha512 => Some(656_000),
+            Algorithm::Md5 => 1000,
+            Algorithm::Bcrypt => 12,
+            Algorithm::Sha256 => 535_000,
+            Algorithm::Sha512 => 656_000,
         }
     }
 
@@ -116,15 +119,15 @@ pub fn random_salt(length: usize) -> std::io::Result<String> {
 }
 
 fn sha_crypt(algorithm: Algorithm, secret: &[u8], salt: &str, rounds: Option<u32>) -> Result<String, String> {
-    let rounds = rounds.filter(|r| *r != 0 && Some(*r) != algorithm.implicit_rounds());
-    let count = rounds.unwrap_or(5_000);
+    let count = rounds.filter(|r| *r != 0).unwrap_or(algorithm.default_rounds());
     if count > MOST_ROUNDS {
         return Err(format!("{count} rounds are more than the {MOST_ROUNDS} allowed"));
     }
     let params = sha_crypt::Params::new(count).map_err(|_| algorithm.unsupported())?;
     let mut out = String::from(if algorithm == Algorithm::Sha256 { "$5$" } else { "$6$" });
-    if let Some(rounds) = rounds {
-        let _ = write!(out, "rounds={rounds}$");
+    // What crypt(3) assumes by itself is not written.
+    if count != 5_000 {
+        let _ = write!(out, "rounds={count}$");
     }
     out.push_str(salt);
     out.push('$');
@@ -197,9 +200,8 @@ fn md5_crypt(secret: &[u8], salt: &[u8]) -> String {
 
 fn bcrypt(secret: &[u8], salt: &str, settings: &Settings) -> Result<String, String> {
     let ident = settings.ident.as_deref().filter(|i| !i.is_empty()).unwrap_or("2b");
-    let cost = settings.rounds.filter(|r| *r != 0).unwrap_or(12);
-    // crypt(3) wants two digits.
-    if !matches!(ident, "2a" | "2b" | "2y") || !(10..=31).contains(&cost) {
+    let cost = settings.rounds.filter(|r| *r != 0).unwrap_or(Algorithm::Bcrypt.default_rounds());
+    if !matches!(ident, "2a" | "2b" | "2y") || !(4..=31).contains(&cost) {
         return Err(Algorithm::Bcrypt.unsupported());
     }
     if cost > MOST_COST {
@@ -277,12 +279,12 @@ mod tests {
                 with("saltsalt", Some(1000)),
                 "$6$rounds=1000$saltsalt$LAV5VE5Y7w1d73x1mFNspYWUpazfmwv2SoepNXNKJ/otop/Zok96Hr8Q13LEv0DRY/x8v0/crpIjl8NJSAqXV/",
             ),
-            (Algorithm::Sha256, "", with("abc", None), "$5$abc$bBHLwRRW2Li0XKaX13kz/g2fkDil4Jx46aNvd.48MS8"),
+            (Algorithm::Sha256, "", with("abc", Some(5000)), "$5$abc$bBHLwRRW2Li0XKaX13kz/g2fkDil4Jx46aNvd.48MS8"),
             (
                 Algorithm::Sha256,
                 "pass w\u{f6}rd",
                 with("0123456789abcdef", Some(5000)),
-                "$5$rounds=5000$0123456789abcdef$YPmfDXKrlXk2ozsgzeY4YNjuQe5sr2S0mcEbcMrylm6",
+                "$5$0123456789abcdef$YPmfDXKrlXk2ozsgzeY4YNjuQe5sr2S0mcEbcMrylm6",
             ),
             (Algorithm::Md5, "secret", with("saltsalt", None), "$1$saltsalt$9xy1btjgzLYfb7hivXtC//"),
             (
@@ -327,7 +329,7 @@ mod tests {
             "crypt.crypt does not support 'md5_crypt' algorithm"
         );
         assert_eq!(
-            error(Algorithm::Bcrypt, &with(&"a".repeat(22), Some(5))),
+            error(Algorithm::Bcrypt, &with(&"a".repeat(22), Some(3))),
             "crypt.crypt does not support 'bcrypt' algorithm"
         );
         assert_eq!(error(Algorithm::Sha256, &with("sa lt", None)), "invalid characters in salt");
@@ -339,9 +341,10 @@ mod tests {
 
     #[test]
     fn salts_are_random() {
-        let one = hash(Algorithm::Sha512, b"x", &Settings::default()).expect("the kernel has random numbers");
-        let two = hash(Algorithm::Sha512, b"x", &Settings::default()).expect("the kernel has random numbers");
+        let quick = Settings { rounds: Some(1000), ..Settings::default() };
+        let one = hash(Algorithm::Sha512, b"x", &quick).expect("the kernel has random numbers");
+        let two = hash(Algorithm::Sha512, b"x", &quick).expect("the kernel has random numbers");
         assert_ne!(one, two);
-        assert_eq!(one.split('$').nth(2).map(str::len), Some(16));
+        assert_eq!(one.split('$').nth(3).map(str::len), Some(16));
     }
 }

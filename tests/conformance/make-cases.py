@@ -3,6 +3,8 @@
 
     ANSIBLE_VENV/bin/python make-cases.py SOURCE.txt > OUT.json
 
+The cases at hand want passlib 1.7, netaddr 0.10, jmespath 1.1 and ansible 9.13's ansible.utils and community.general beside ansible-core.
+
 SOURCE has one template per line. Lines of the form `@name {json}` set the variables of the lines below (`@vars {}` clears
 them), `# ...` is a comment and the prefix of the ids below, and `when: EXPR` makes a case of mode `when`. A template that
 fails becomes an error case of class `undefined`, `syntax` or `error`. The form of a case is that of templates.json.
@@ -16,6 +18,7 @@ warnings.simplefilter("ignore")
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable  # noqa: E402
 from ansible.parsing.dataloader import DataLoader  # noqa: E402
 from ansible.playbook.conditional import Conditional  # noqa: E402
+from ansible.plugins.loader import init_plugin_loader  # noqa: E402
 from ansible.template import Templar  # noqa: E402
 from ansible.utils.display import Display  # noqa: E402
 from jinja2.runtime import Undefined  # noqa: E402
@@ -57,7 +60,7 @@ def encoded(value):
 def error_class(error):
     """Which of the three kinds of mistake an exception is."""
     text = str(error)
-    if isinstance(error, AnsibleUndefinedVariable) or "is undefined" in text and "ndefined" in type(error).__name__:
+    if isinstance(error, AnsibleUndefinedVariable) or "not defined." in text:
         return "undefined"
     if type(error).__name__ == "TemplateSyntaxError" or "template error while templating string" in text:
         return "syntax"
@@ -79,11 +82,12 @@ def run(case):
         case["error"] = error_class(error)
         case["error_text"] = "%s: %s" % (type(error).__name__, error)
     except Exception as error:  # pylint: disable=broad-except
-        case["error"] = "error"
+        case["error"] = error_class(error)
         case["error_text"] = "%s: %s" % (type(error).__name__, error)
 
 
 def main():
+    init_plugin_loader()
     cases, variables, prefix, number = [], {}, "case", 0
     for line in open(sys.argv[1], encoding="utf-8"):
         line = line.rstrip("\n")

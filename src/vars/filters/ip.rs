@@ -152,7 +152,7 @@ impl Subject {
         if query == "peer" {
             let ends = match network.size() {
                 2 => 1,
-                4 if network.value % 4 == 0 => return refused("Network address of /30 has no peer"),
+                4 if network.value.is_multiple_of(4) => return refused("Network address of /30 has no peer"),
                 4 if network.value % 4 == 3 => return refused("Broadcast address of /30 has no peer"),
                 4 => 3,
                 _ => return refused("Not a point-to-point network"),

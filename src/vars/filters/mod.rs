@@ -16,12 +16,14 @@ mod markup;
 pub(super) mod number;
 pub(super) mod order;
 mod path;
+mod pretty;
 mod query;
 pub(super) mod regex;
 pub(super) mod sequence;
 mod sets;
 mod text;
 mod time;
+mod urlize;
 mod wrap;
 mod yaml;
 
@@ -65,6 +67,7 @@ pub const NAMES: &[&str] = &[
     "flatten",
     "float",
     "forceescape",
+    "format",
     "from_json",
     "from_yaml",
     "from_yaml_all",
@@ -105,6 +108,7 @@ pub const NAMES: &[&str] = &[
     "path_join",
     "permutations",
     "pow",
+    "pprint",
     "previous_nth_usable",
     "product",
     "quote",
@@ -155,6 +159,7 @@ pub const NAMES: &[&str] = &[
     "upper",
     "urldecode",
     "urlencode",
+    "urlize",
     "urlsplit",
     "win_basename",
     "win_dirname",
@@ -186,7 +191,10 @@ fn jinja(name: &str) -> Option<Filter> {
         "filesizeformat" => number::filesizeformat,
         "first" => sequence::first,
         "float" => number::float,
+        "format" => text::format,
         "groupby" => sequence::groupby,
+        "pprint" => pretty::pprint,
+        "urlize" => urlize::urlize,
         "indent" => text::indent,
         "int" => number::int,
         "items" => dict::items,

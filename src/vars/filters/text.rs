@@ -1,6 +1,7 @@
 //! Jinja's filters on text.
 
 use super::args::{count, flag, given, integer, like, none, not_integer, soft, text, unless_none};
+use crate::vars::format::percent;
 use crate::vars::pytext::{self, is_space};
 use crate::vars::{CallArgs, Env, Outcome, TemplateError, Text, Value};
 
@@ -278,4 +279,17 @@ pub fn comment(env: &Env, value: Value, mut args: CallArgs) -> Outcome<Value> {
         out += &format!("{newline}{end}");
     }
     Ok(like(text, out))
+}
+
+/// `value % args`, or `value % kwargs`.
+pub fn format(env: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
+    let template = soft(&value)?;
+    if !args.positional.is_empty() && !args.keyword.is_empty() {
+        return Err(TemplateError::other("can't handle positional and keyword arguments at the same time"));
+    }
+    let values = match args.keyword.is_empty() {
+        true => Value::tuple(args.positional),
+        false => Value::record(args.keyword),
+    };
+    Ok(like(&template, percent(env, template.as_str(), &values)?))
 }

@@ -173,11 +173,13 @@ impl Search {
 
 pub fn first_found(env: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
     let (mut terms, mut options) = Options::split(args, "first_found");
-    let files = options.list("files")?;
-    let paths = options.list("paths")?;
-    let mut search = Search { names: Vec::new(), skip: options.flag("skip", false)? };
+    let mut search = Search::default();
+    let mut paths = Vec::new();
+    // Options count only where there are no terms, as they do in Ansible.
     if terms.is_empty() {
-        terms = files.into_iter().map(Value::from).collect();
+        terms = options.list("files")?.into_iter().map(Value::from).collect();
+        paths = options.list("paths")?;
+        search.skip = options.flag("skip", false)?;
     }
     search.add(env, &terms, &paths)?;
     for name in &search.names {

@@ -13,6 +13,7 @@ mod keyvalue;
 mod list;
 mod options;
 mod password;
+mod sequence;
 mod url;
 mod variable;
 
@@ -39,6 +40,7 @@ pub const NAMES: &[&str] = &[
     "password",
     "pipe",
     "random_choice",
+    "sequence",
     "subelements",
     "template",
     "together",
@@ -70,6 +72,7 @@ pub fn find(name: &str) -> Option<Lookup> {
         "password" => password::password,
         "pipe" => command::pipe,
         "random_choice" => list::random_choice,
+        "sequence" => sequence::sequence,
         "subelements" => list::subelements,
         "template" => file::template,
         "together" => list::together,

@@ -1,7 +1,7 @@
 //! Tests of what a value is.
 
 use crate::vars::filters::args::{none as no_arguments, soft};
-use crate::vars::{CallArgs, Env, Outcome, Value, registry};
+use crate::vars::{CallArgs, Env, Outcome, TemplateError, Value, registry};
 
 pub fn defined(_: &Env, value: Value, args: CallArgs) -> Outcome<bool> {
     no_arguments("test_defined", args)?;
@@ -95,12 +95,21 @@ pub fn vault_encrypted(_: &Env, value: Value, args: CallArgs) -> Outcome<bool> {
 
 pub fn filter(_: &Env, value: Value, args: CallArgs) -> Outcome<bool> {
     no_arguments("test_filter", args)?;
-    Ok(value.defined()?.as_str().is_some_and(|name| registry::filter(name).is_some()))
+    known(&value, |name| registry::filter(name).is_some())
 }
 
 pub fn test(_: &Env, value: Value, args: CallArgs) -> Outcome<bool> {
     no_arguments("test_test", args)?;
-    Ok(value.defined()?.as_str().is_some_and(|name| registry::test(name).is_some()))
+    known(&value, |name| registry::test(name).is_some())
+}
+
+/// Ansible does not answer for a name that it cannot load: it fails.
+fn known(value: &Value, find: fn(&str) -> bool) -> Outcome<bool> {
+    match value.defined()?.as_str() {
+        Some(name) if find(name) => Ok(true),
+        Some(name) => Err(TemplateError::syntax(format!("Could not load \"{name}\": '{name}'"))),
+        None => Ok(false),
+    }
 }
 
 pub fn lower(_: &Env, value: Value, args: CallArgs) -> Outcome<bool> {
