@@ -117,3 +117,26 @@ fn a_root_is_entered_after_what_lies_outside_is_opened() {
     let boot = bench.boot(&["--root", "/none/there"]);
     assert_eq!(boot.code, 1, "{}", boot.out);
 }
+
+#[test]
+fn lazy_variables_reach_tasks_across_hosts() {
+    let bench = Bench::new();
+    let base = bench.dir.path().display().to_string();
+    bench.bundle(&[("Ask the other host", command(&format!("/bin/touch {base}/{{{{ wanted }}}}"), None))]);
+    bench.boot(&[]).ready();
+    assert!(bench.path("10.0.0.2").exists(), "hostvars['n1'].addr is 10.0.0.2");
+}
+
+#[test]
+fn variables_that_are_missing_or_turn_in_a_circle_fail_their_task() {
+    for (vars, says) in
+        [(r#"{"a": 1}"#, "'wanted' is undefined"), (r#"{"wanted": "{{ b }}", "b": "{{ wanted }}"}"#, "wanted")]
+    {
+        let bench = Bench::new();
+        bench.write("export/hostvars/n0/hostvars.yml", vars);
+        let made = bench.path("made").display().to_string();
+        bench.bundle(&[("Use it", command(&format!("/bin/touch {made} {{{{ wanted }}}}"), None))]);
+        bench.refused(&[], "failed", 3, says);
+        assert!(bench.status()["message"].as_str().unwrap().contains("task Use it failed"));
+    }
+}
