@@ -23,10 +23,12 @@ pub mod file;
 mod find;
 mod getent;
 mod group;
+mod hostname;
 mod include_vars;
 pub mod install;
 mod json;
 mod lineinfile;
+mod modprobe;
 mod mount;
 mod node_facts;
 pub mod params;
@@ -36,6 +38,7 @@ mod pause;
 mod recorded;
 mod replace;
 mod script;
+mod selinux;
 mod service;
 mod set_fact;
 mod setup;
@@ -44,7 +47,11 @@ mod stat;
 mod systemd;
 mod tempfile;
 mod template;
+mod sysctl;
+mod timezone;
 mod user;
+mod validate_argument_spec;
+mod wait_for;
 mod words;
 
 use crate::plan::status::Change;
@@ -159,6 +166,15 @@ pub fn find(name: &str) -> Option<Run> {
         "ansible.builtin.template" => template::run,
         "ansible.builtin.user" => user::run,
         "ansible.posix.mount" => mount::run,
+        "ansible.builtin.copy" => copy::run,
+        "ansible.builtin.file" => file::run,
+        "ansible.builtin.hostname" => hostname::run,
+        "ansible.builtin.validate_argument_spec" => validate_argument_spec::run,
+        "ansible.builtin.wait_for" => wait_for::run,
+        "ansible.posix.selinux" => selinux::run,
+        "ansible.posix.sysctl" => sysctl::run,
+        "community.general.modprobe" => modprobe::run,
+        "community.general.timezone" => timezone::run,
         "infiniband_facts" => node_facts::infiniband,
         "mount_facts" => node_facts::mounts,
         "terminate_user_sessions" => node_facts::terminate_sessions,

@@ -287,3 +287,124 @@ fn check_mode_changes_nothing() {
         assert_eq!(fstab.map(|t| t.replace(&here, "@DIR@")).as_deref(), case["fstab"].as_str(), "{}", case["name"]);
     }
 }
+
+/// Runs a module with tools that answer as `answers` says.
+fn with_tools(name: &str, args: Value, answers: Value, check: bool) -> (Result<Outcome, Failure>, Vec<Vec<String>>) {
+    let programs = json!(["loginctl", "sysctl", "sh"]);
+    let tools = Tools::new(programs.as_array().expect("a list"), answers.as_array().expect("a list").clone());
+    let Data::Map(given) = data(&args) else { panic!("arguments are a dictionary") };
+    let outcome = run(name, &given, check, (&tools, Path::new("/")));
+    let trace = tools.trace();
+    (outcome, trace)
+}
+
+fn result(outcome: &Outcome, key: &str) -> Value {
+    outcome.result.get(&crate::plan::Key(key)).map_or(Value::Null, plain)
+}
+
+#[test]
+fn command_splits_expands_and_strips() {
+    let answers = json!([{"argv": ["ls"], "stdout": "a\nb\r\n\n", "stderr": "w\n"}]);
+    let (outcome, calls) = with_tools(
+        "command",
+        json!({"_raw_params": "ls '$NOT_SET_HERE/x y' ${NOT_SET_HERE}", "stdin": "in"}),
+        answers,
+        false,
+    );
+    let outcome = outcome.expect("a command that works");
+    assert_eq!(calls, [["ls", "$NOT_SET_HERE/x y", "${NOT_SET_HERE}"]]);
+    assert!(outcome.changed && !outcome.failed);
+    assert_eq!(result(&outcome, "stdout"), "a\nb");
+    assert_eq!(result(&outcome, "stderr"), "w");
+    assert_eq!(result(&outcome, "cmd"), json!(["ls", "$NOT_SET_HERE/x y", "${NOT_SET_HERE}"]));
+    assert!(result(&outcome, "delta").as_str().is_some_and(|d| d.starts_with("0:00:0")));
+}
+
+#[test]
+fn command_reports_a_failure_with_its_output() {
+    let answers = json!([{"argv": ["false"], "rc": 3, "stdout": "o", "stderr": "e"}]);
+    let (outcome, _) = with_tools("command", json!({"argv": ["false", "a b"]}), answers, false);
+    let outcome = outcome.expect("an outcome with data");
+    assert!(outcome.failed && outcome.changed);
+    assert_eq!((result(&outcome, "rc"), result(&outcome, "msg")), (json!(3), json!("non-zero return code")));
+}
+
+#[test]
+fn command_refuses_what_ansible_refuses() {
+    for (args, msg) in [
+        (json!({}), "no command given"),
+        (json!({"_raw_params": "  "}), "no command given"),
+        (json!({"_raw_params": "a", "argv": ["b"]}), "only command or argv can be given, not both"),
+        (json!({"_raw_params": "a 'b"}), "splitting the command: No closing quotation"),
+    ] {
+        let (outcome, calls) = with_tools("command", args, json!([]), false);
+        assert_eq!(outcome.map(|_| ()).map_err(|f| f.msg), Err(msg.to_owned()));
+        assert!(calls.is_empty());
+    }
+    let (outcome, calls) = with_tools("command", json!({"_raw_params": "a", "chdir": "/no/such"}), json!([]), false);
+    assert!(outcome.is_err_and(|f| f.msg.starts_with("Unable to change directory before execution: [Errno 2]")));
+    assert!(calls.is_empty());
+}
+
+#[test]
+fn command_is_not_run_where_its_work_is_done() {
+    for (args, out) in [
+        (json!({"_raw_params": "x", "creates": "/proc/s?lf"}), "skipped, since /proc/s?lf exists"),
+        (json!({"_raw_params": "x", "removes": "/no/such*"}), "skipped, since /no/such* does not exist"),
+    ] {
+        let (outcome, calls) = with_tools("command", args, json!([]), false);
+        let outcome = outcome.expect("nothing to do");
+        assert!(!outcome.changed && calls.is_empty());
+        assert_eq!(result(&outcome, "stdout"), out);
+    }
+    let (outcome, calls) = with_tools("command", json!({"_raw_params": "x"}), json!([]), true);
+    assert!(outcome.is_ok_and(|o| o.skipped && !o.changed) && calls.is_empty());
+    let (outcome, calls) = with_tools("command", json!({"_raw_params": "x", "creates": "/no/such"}), json!([]), true);
+    assert!(outcome.is_ok_and(|o| o.changed && !o.skipped) && calls.is_empty());
+}
+
+#[test]
+fn shell_hands_its_text_to_a_shell() {
+    let (outcome, calls) =
+        with_tools("shell", json!({"_raw_params": "echo $X | cat", "executable": "/bin/bash"}), json!([]), false);
+    assert!(outcome.is_ok());
+    assert_eq!(calls, [["/bin/bash", "-c", "echo $X | cat"]]);
+    let (outcome, calls) = with_tools("raw", json!({"_raw_params": "true"}), json!([]), true);
+    assert!(outcome.is_ok_and(|o| o.skipped) && calls.is_empty());
+}
+
+#[test]
+fn sessions_end_only_where_there_are_any() {
+    let answers =
+        json!([{"argv": ["loginctl", "--no-legend"], "stdout": "  3 2001 alice seat0 tty1\n  4 0 root - -\n"}]);
+    let (outcome, calls) = with_tools("terminate_user_sessions", json!({"user": "alice"}), answers.clone(), false);
+    assert!(outcome.is_ok_and(|o| o.changed));
+    assert_eq!(calls[1], ["loginctl", "terminate-user", "alice"]);
+    let (outcome, calls) = with_tools("terminate_user_sessions", json!({"user": "ali"}), answers, false);
+    assert!(outcome.is_ok_and(|o| !o.changed) && calls.len() == 1);
+    let answers = json!([{"argv": ["loginctl"], "rc": 1, "stderr": "no bus"}]);
+    let (outcome, _) = with_tools("terminate_user_sessions", json!({"user": "alice"}), answers, false);
+    assert_eq!(outcome.map(|_| ()).map_err(|f| f.msg), Err("no bus".to_owned()));
+}
+
+#[test]
+fn wait_for_refuses_and_times_out() {
+    for (args, msg) in [
+        (json!({"port": 1, "path": "/x"}), "port and path parameter can not both be passed to wait_for"),
+        (
+            json!({"path": "/x", "state": "stopped"}),
+            "state=stopped should only be used for checking a port in the wait_for module",
+        ),
+        (json!({"path": "/no/such", "timeout": 0}), "Timeout when waiting for file /no/such"),
+        (json!({"path": "/x", "search_regex": "("}), "Invalid regular expression"),
+        (json!({"port": 70000}), "70000 is no port"),
+    ] {
+        let (outcome, _) = with_tools("wait_for", args, json!([]), false);
+        let said = outcome.map(|_| ()).expect_err("a refusal").msg;
+        assert!(said.starts_with(msg), "{said}");
+    }
+    let (outcome, _) =
+        with_tools("wait_for", json!({"path": "/proc/cpuinfo", "search_regex": "^(proc)essor"}), json!([]), false);
+    let outcome = outcome.expect("a file that says it");
+    assert_eq!(result(&outcome, "match_groups"), json!(["proc"]));
+}
