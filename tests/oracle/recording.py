@@ -14,14 +14,15 @@ import trees
 
 # What only runs the other side, or compares.
 NOT_INPUTS = ("run", "ours.py", "differences.json", "recording.py", "trees.py")
-INPUTS = ("templates", "tests/cluster", "tests/oracle")
+INPUTS = ("templates/compute-init.yml", "templates/roles", "templates/sample", "tests/cluster", "tests/oracle")
 
 
 def place(name, base, tool):
     """The file of a scenario's recording."""
     digest = hashlib.sha256(f"{name} {base.name} {tool}".encode())
     for directory in INPUTS:
-        for file in sorted((sandbox.REPOSITORY / directory).rglob("*")):
+        top = sandbox.REPOSITORY / directory
+        for file in [top] if top.is_file() else sorted(top.rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts and file.name not in NOT_INPUTS:
                 digest.update(f"{file.relative_to(sandbox.REPOSITORY)}".encode() + file.read_bytes())
     return sandbox.CACHE / "oracle/recorded" / f"{name}-{digest.hexdigest()[:16]}.json"
