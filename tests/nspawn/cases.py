@@ -41,7 +41,7 @@ def until_ended(cluster, state):
 
 
 def job_runs(cluster):
-    output = cluster.control.run("timeout", "60", "srun", "-Q", "-N1", "hostname")
+    output = cluster.control.run("timeout", "60", "srun", "-Q", "-N1", "hostname", timeout=90)
     check(output.returncode == 0 and output.stdout.strip() == "node1", f"srun hostname: {output.stdout}")
 
 
