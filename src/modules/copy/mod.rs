@@ -128,7 +128,8 @@ impl Copy<'_> {
         let mut now = Existing::at(&target, self.follow);
         if now.is_directory {
             if source.inline {
-                return Err(Failure::new("can not use content with a dir as dest"));
+                let diff = ("diff", Data::List(Vec::new()));
+                return Err(failure("can not use content with a dir as dest", [diff]));
             }
             target.push(&source.name);
             now = Existing::at(&target, self.follow);
@@ -148,7 +149,12 @@ impl Copy<'_> {
             if ctx.check {
                 return Ok(Some(self.would_change(ctx, &target, &checksum, diffs)));
             }
-            self.replace(ctx, source, diffs)?
+            let shown = Data::List(diffs.iter().map(difference::returned).collect());
+            self.replace(ctx, source, diffs).map_err(|mut failure| {
+                failure.result.entry(Data::str("checksum")).or_insert_with(|| text(checksum.as_str()));
+                failure.result.insert(Data::str("diff"), shown);
+                failure
+            })?
         };
         let known = outcome.result.contains_key(&crate::plan::Key("checksum"));
         if !known {

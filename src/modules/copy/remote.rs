@@ -84,7 +84,11 @@ fn file(ctx: &Context, args: &Args, src: &Path) -> Result<Outcome, Failure> {
             unsafe_writes: args.flag("unsafe_writes"),
             refused: refused_with_output,
         };
-        let installed = install.run(ctx, &mut File::open(src).map_err(unreadable)?)?;
+        let mut from = File::open(src).map_err(unreadable)?;
+        let modified = from.metadata().and_then(|m| m.modified()).map_err(unreadable)?;
+        let installed = install.run(ctx, &mut from)?;
+        // A copy of what is on the node keeps its time; where that cannot be set it has none of its own to lose.
+        let _ = File::options().write(true).open(&target).and_then(|f| f.set_modified(modified));
         if let Some(backup) = installed.backup {
             result.insert(Data::str("backup_file"), paths::shown(&backup));
         }
@@ -119,6 +123,7 @@ fn make_directories(ctx: &Context, args: &Args, target: &Path) -> Result<(), Fai
 fn directory(ctx: &Context, args: &Args, src: &Path) -> Result<Outcome, Failure> {
     let given = PathBuf::from(args.os("dest").unwrap_or_default());
     let contents_only = paths::ends_in_slash(src);
+    let shown = if given.is_dir() { given.join(paths::basename(src)) } else { given.clone() };
     let dest = if contents_only { given.clone() } else { given.join(src.file_name().unwrap_or_default()) };
     if dest.exists() && !dest.is_dir() {
         return Err(Failure::new(format!("cannot copy the directory {} to a file {}", src.display(), dest.display())));
@@ -134,11 +139,10 @@ fn directory(ctx: &Context, args: &Args, src: &Path) -> Result<Outcome, Failure>
     if !ctx.check || dest.exists() {
         outcome.changed |= sync.own(&dest)?;
     }
-    let shown = if contents_only { &given } else { &dest };
     let mut diff = AttrDiff::default();
     outcome.changed |= sync.owner.of(&given).apply(ctx, &mut diff)?;
     outcome.result = map([
-        ("dest", paths::shown(shown)),
+        ("dest", paths::shown(&shown)),
         ("src", paths::shown(src)),
         ("md5sum", Data::Null),
         ("checksum", Data::Null),
