@@ -67,7 +67,7 @@ impl Sandbox {
         for name in names {
             let places = ["usr/sbin", "usr/bin", "sbin", "bin"].map(|d| self.root.join(d).join(name));
             let found: Vec<&PathBuf> = places.iter().filter(|p| p.symlink_metadata().is_ok()).collect();
-            let places = if found.is_empty() { vec![&places[1]] } else { found };
+            let places = if found.is_empty() { vec![&places[0]] } else { found };
             for place in places {
                 let _ = fs::remove_file(place);
                 symlink(Path::new("/").join(NOTES).join("stand-in"), place)?;
