@@ -72,8 +72,10 @@ pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
     }
     let executor = executor(args)?;
     let work = tempfile::Builder::new().prefix("compute-init-try.").tempdir().context("making a scratch directory")?;
+    // The sandbox removes it: a recursive removal would walk into the mounts.
+    let work = work.keep();
     ui.progress("making a sandbox: an overlay of / in a mount namespace of its own");
-    let mut sandbox = Sandbox::enter(work.path()).context("making the sandbox")?;
+    let mut sandbox = Sandbox::enter(&work).context("making the sandbox")?;
     sandbox.complete().context("completing the sandbox")?;
     sandbox.stand_in(STAND_IN).context("placing stand-ins")?;
     for (path, bytes) in OUTSIDE {
@@ -180,7 +182,7 @@ fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
     }
     for (boot, name) in report.boots.iter().zip(["First boot", "Second boot"]) {
         let status = &boot.status;
-        writeln!(out, "\n{name}: {}, {} changed: {}", status.state, status.recap.changed, status.message)?;
+        writeln!(out, "\n{name}: {}: {}", status.state, status.message)?;
         for stage in &status.stages {
             writeln!(out, "  {:<8} {:>8.1} ms  {}", stage.name, stage.ms, stage.note)?;
         }
@@ -211,7 +213,7 @@ fn write_changes(out: &mut String, status: &Status) -> std::fmt::Result {
         for change in &task.changes {
             let look =
                 [change.mode.as_deref(), change.owner.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ");
-            writeln!(out, "      {:<10} {:<42} {look}", change.what, change.target)?;
+            writeln!(out, "{}", format!("      {:<10} {:<42} {look}", change.what, change.target).trim_end())?;
         }
     }
     Ok(())

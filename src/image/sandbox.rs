@@ -14,9 +14,10 @@ pub const STAND_INS: &[&str] = &["systemctl", "mount", "loginctl", "scontrol", "
 /// Bytes that a tour may write.
 const SIZE: &str = "size=256m,mode=0755";
 
-/// A root that can be thrown away.
+/// A root that can be thrown away. When it is dropped, its mounts are detached and its directory, empty then, removed.
 #[derive(Debug)]
 pub struct Sandbox {
+    work: PathBuf,
     /// The root to install into and to boot.
     pub root: PathBuf,
     /// A directory beside it, for what lies outside of the node: metadata, export, keys.
@@ -26,17 +27,30 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Makes the root under `work`, an empty directory. The calling process is in a mount namespace of its own from
-    /// here on, so call it once, and before any thread is started.
+    /// Makes the root under `work`, an empty directory that goes away with the sandbox. The calling process is in a
+    /// mount namespace of its own from here on, so call it once, and before any thread is started.
     pub fn enter(work: &Path) -> io::Result<Sandbox> {
         crate::sys::mount::private_namespace()?;
+        // From here on every way out detaches what was mounted.
+        let mut sandbox = Sandbox {
+            work: work.to_owned(),
+            root: work.join("root"),
+            outside: work.join("outside"),
+            added: Vec::new(),
+        };
+        sandbox.lay(work)?;
+        Ok(sandbox)
+    }
+
+    fn lay(&mut self, work: &Path) -> io::Result<()> {
         let dir = |name: &str| -> io::Result<PathBuf> {
             let path = work.join(name);
             fs::create_dir(&path)?;
             Ok(path)
         };
         tmpfs(work, SIZE)?;
-        let (root, upper, scratch, outside) = (dir("root")?, dir("upper")?, dir("scratch")?, dir("outside")?);
+        let (root, upper, scratch) = (dir("root")?, dir("upper")?, dir("scratch")?);
+        dir("outside")?;
         let options = format!("lowerdir=/,upperdir={},workdir={}", upper.display(), scratch.display());
         none(mount(Some("overlay"), &root, Some("overlay"), MsFlags::empty(), Some(options.as_str())))
             .map_err(|e| io::Error::new(e.kind(), format!("laying an overlay over / in {}: {e}", work.display())))?;
@@ -45,8 +59,7 @@ impl Sandbox {
             none(mount(Some(&from), &to, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>))?;
         }
         tmpfs(&root.join("run"), SIZE)?;
-        tmpfs(&root.join("tmp"), "size=64m,mode=1777")?;
-        Ok(Sandbox { root, outside, added: Vec::new() })
+        tmpfs(&root.join("tmp"), "size=64m,mode=1777")
     }
 
     /// Puts the stand-ins in place: `program` under every name, the real `mount` where the stand-in finds it.
@@ -123,6 +136,14 @@ impl Sandbox {
             .filter(|r| !r.is_empty())
             .map(|record| record.split('\u{1f}').map(str::to_owned).collect())
             .collect()
+    }
+}
+
+impl Drop for Sandbox {
+    /// Never deletes recursively: the root holds this machine's own /dev and /proc.
+    fn drop(&mut self) {
+        let _ = crate::sys::mount::detach(&self.work);
+        let _ = fs::remove_dir(&self.work);
     }
 }
 
