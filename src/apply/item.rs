@@ -5,7 +5,7 @@ use super::files::TaskFiles;
 use super::frame::Frame;
 use super::inherit::{conditions, effective, environment, module_defaults};
 use super::result::{Done, boolean};
-use super::scope::{OMIT, Scope};
+use super::scope::Scope;
 use crate::modules::{self, Context};
 use crate::plan::{Action, Args, Data, Key, Keywords, Map, Task};
 use crate::spec;
@@ -406,7 +406,6 @@ fn condition_error(condition: &Data, mut error: crate::vars::TemplateError) -> S
 pub(super) const OMIT_PREFIX: &str = "__omit_place_holder__";
 
 fn omitted(value: &Data) -> bool {
-    debug_assert!(OMIT.starts_with(OMIT_PREFIX), "the token has the beginning that is looked for");
     value.as_str().is_some_and(|s| s.starts_with(OMIT_PREFIX))
 }
 

@@ -6,6 +6,7 @@ use super::frame::Frame;
 use super::result::{Done, boolean};
 use super::scope::Scope;
 use crate::plan::{Data, Loop, Map, Task};
+use crate::vars::Value;
 use std::rc::Rc;
 
 impl<'p> Run<'p> {
@@ -24,10 +25,10 @@ impl<'p> Run<'p> {
             return match templar.value(&wanted.items).map_err(wrong)? {
                 Data::List(list) | Data::Tuple(list) | Data::Set(list) => Ok(Some(list)),
                 other => Err(format!(
-                    "Invalid data passed to 'loop', it requires a list, got this instead: a value of type {}. Hint: If \
+                    "Invalid data passed to 'loop', it requires a list, got this instead: {}. Hint: If \
                      you passed a list/dict of just one element, try adding wantlist=True to your lookup invocation or \
                      use q/query instead of lookup.",
-                    other.type_name()
+                    Value::from_data(&other).text().unwrap_or_default()
                 )),
             };
         };
@@ -41,7 +42,13 @@ impl<'p> Run<'p> {
                 one => vec![one],
             },
         };
-        templar.lookup(lookup, terms, Map::new()).map(Some).map_err(wrong)
+        let listed = |item: Data| match item {
+            // What a lookup gives as a tuple is a list once it is an item.
+            Data::Tuple(parts) => Data::List(parts),
+            other => other,
+        };
+        let items = templar.lookup(lookup, terms, Map::new()).map_err(wrong)?;
+        Ok(Some(items.into_iter().map(listed).collect()))
     }
 
     /// Sets an item's variables: `item`, the index, `ansible_loop`.

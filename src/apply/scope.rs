@@ -9,12 +9,9 @@ use super::play::Current;
 use super::role::Instance;
 use super::{FactSource, NoFacts, Run};
 use crate::plan::{Data, Key, Map, Task};
-use crate::vars::{Var, Variables};
+use crate::vars::{OMIT, Var, Variables};
 use std::cell::RefCell;
 use std::rc::Rc;
-
-/// The token that `omit` stands for. Exports of other tools hold tokens of their own with the same beginning.
-pub(super) const OMIT: &str = "__omit_place_holder__7f0c5a9bd7a04b6f3d2c1e8a9b60f4d5c3e2a1b0";
 
 /// A task's view of the variables.
 pub(super) struct Scope<'s, 'p> {
