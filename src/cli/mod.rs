@@ -14,6 +14,7 @@ mod install;
 mod inventory;
 mod keygen;
 mod origin;
+mod render;
 mod status;
 mod tour;
 mod ui;
@@ -48,6 +49,7 @@ enum Command {
     Tour(tour::Args),
     Apply(apply::Args),
     Plan(apply::PlanArgs),
+    Render(render::Args),
     Keygen(keygen::Args),
     Check(check::Args),
     Build(build::Args),
@@ -65,6 +67,7 @@ fn dispatch(command: &Command, ui: &Ui) -> anyhow::Result<Exit> {
         Command::Tour(args) => tour::run(args, ui),
         Command::Apply(args) => apply::run(args, ui),
         Command::Plan(args) => apply::plan(args, ui),
+        Command::Render(args) => render::run(args, ui),
         Command::Keygen(args) => keygen::run(args, ui),
         Command::Check(args) => check::run(args, ui),
         Command::Build(args) => build::run(args, ui),

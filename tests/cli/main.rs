@@ -2,6 +2,7 @@
 
 mod build;
 mod install;
+mod render;
 mod run;
 mod small;
 mod status;
