@@ -1,6 +1,7 @@
 //! `/etc/compute-init/config.yaml`: what a site may set, with defaults, and every mistake in it at once.
 
 use crate::plan::Data;
+use crate::vars::nearest;
 use crate::yaml::{self, Content, Flavour, Node};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -196,7 +197,7 @@ impl Reader {
                 members.push((*known, value));
                 continue;
             }
-            let near = known.iter().min_by_key(|k| distance(k, name)).filter(|k| distance(k, name) <= 3);
+            let near = nearest(name, known.iter().copied());
             let hint = match near {
                 Some(near) => format!("did you mean {prefix}{near}?"),
                 None => format!("known are {}", known.join(", ")),
@@ -288,21 +289,6 @@ fn seconds(text: &str) -> Option<u64> {
         _ => return None,
     };
     number.parse::<u64>().ok()?.checked_mul(factor)
-}
-
-/// Edits between two names (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let replaced = corner + usize::from(x != y);
-            corner = row[j + 1];
-            row[j + 1] = replaced.min(corner + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
-//! What templates on this node can ask of other hosts: which hosts, and which of their variables. Found by the names
-//! that stand in texts, so it may find too much, never too little where names are written out.
+//! What templates on this node can ask of other hosts: which hosts, and which of their variables. A template that says
+//! which variables it reads is taken at its word; of another every name that stands in it counts, so that it may be
+//! too much, never too little.
 
-use crate::plan::{Data, Key, Map};
+use crate::plan::{Data, Key, Map, Plan};
+use crate::vars::analysis::{self, OtherHosts};
 use std::collections::BTreeSet;
 
 /// Templates of templates are followed this far.
@@ -20,6 +22,8 @@ pub struct Asked {
 pub struct Known<'a> {
     /// This node's hostvars.
     pub vars: &'a Map,
+    /// What the bundle has: its roles' and plays' own variables name others' too.
+    pub plan: &'a Plan,
     /// `groups`.
     pub groups: &'a Map,
     /// This node's name in the inventory.
@@ -41,7 +45,7 @@ impl Asked {
             for (key, value) in vars {
                 let Some(name) = key.as_str().filter(|n| wanted.contains(*n)) else { continue };
                 if chosen.get(&Key(name)).is_none() {
-                    texts(value, &mut |text| more.extend(template_words(text)));
+                    texts(value, &mut |text| more.extend(names_in(text)));
                     chosen.insert(key.clone(), value.clone());
                 }
             }
@@ -74,12 +78,50 @@ pub fn of(known: &Known, used: &[String], sources: &[String]) -> Asked {
     }
     let mut asked = Asked::default();
     for text in asking {
-        let names = closure(known.vars, template_words(&text).collect());
-        asked.hosts.extend(hosts(known, &text, &names));
-        asked.names.extend(names);
+        let words = closure(known.vars, template_words(&text).collect());
+        asked.hosts.extend(hosts(known, &text, &words));
+        match read_of_others(&text) {
+            Some(read) => {
+                asked.names.extend(read.named_by.iter().flat_map(|by| known.named(by)));
+                asked.names.extend(read.names);
+            }
+            None => asked.names.extend(words),
+        }
     }
     asked.hosts.remove(known.host);
     asked
+}
+
+/// What a template reads of other hosts, where it says so.
+fn read_of_others(text: &str) -> Option<OtherHosts> {
+    let found = if is_template(text) { analysis::text(text) } else { analysis::condition(text) };
+    found.ok().map(|usage| usage.hosts).filter(|hosts| !hosts.unknown)
+}
+
+/// The variables that a template uses; every word of it where that cannot be told.
+fn names_in(text: &str) -> BTreeSet<String> {
+    if !is_template(text) {
+        return BTreeSet::new();
+    }
+    match analysis::text(text) {
+        Ok(usage) if !usage.computed_variables && !usage.hosts.unknown => {
+            usage.variables.into_iter().map(|v| v.name).collect()
+        }
+        _ => template_words(text).collect(),
+    }
+}
+
+impl Known<'_> {
+    /// The names that a variable can hold: plain texts beneath it, in any place that may define it.
+    fn named(&self, variable: &str) -> BTreeSet<String> {
+        let roles = self.plan.roles.values().flat_map(|r| r.defaults.values().chain(r.vars.values()));
+        let plays = self.plan.plays.iter().map(|p| &p.keywords.vars);
+        let mut found = BTreeSet::from([variable.to_owned()]);
+        for vars in roles.chain(plays).chain([self.vars]) {
+            found.extend(closure(vars, BTreeSet::from([variable.to_owned()])));
+        }
+        found
+    }
 }
 
 /// The names, the names in the templates that they stand for, and so on; a plain short text that a name stands for
@@ -93,7 +135,7 @@ fn closure(vars: &Map, start: BTreeSet<String>) -> BTreeSet<String> {
             let Some(value) = vars.get(&Key(name)) else { continue };
             texts(value, &mut |text| {
                 if is_template(text) {
-                    found.extend(template_words(text));
+                    found.extend(names_in(text));
                 } else if is_name(text) {
                     found.insert(text.to_owned());
                 }
@@ -229,7 +271,7 @@ fn is_word(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{Asked, Known, of};
-    use crate::plan::{Data, Map};
+    use crate::plan::{Data, Map, Plan, Role};
 
     fn map(pairs: &[(&str, Data)]) -> Map {
         pairs.iter().map(|(k, v)| (Data::str(*k), v.clone())).collect()
@@ -247,7 +289,28 @@ mod tests {
         let (vars, groups) = (map(vars), groups());
         let used: Vec<String> = used.iter().map(|u| (*u).to_owned()).collect();
         let sources: Vec<String> = sources.iter().map(|u| (*u).to_owned()).collect();
-        of(&Known { vars: &vars, groups: &groups, host: "n0" }, &used, &sources)
+        let mut plan = Plan::default();
+        let mut role = Role::default();
+        role.defaults.insert("main".to_owned(), map(&[("what", Data::str("from_default"))]));
+        plan.roles.insert("r".to_owned(), role);
+        of(&Known { vars: &vars, plan: &plan, groups: &groups, host: "n0" }, &used, &sources)
+    }
+
+    #[test]
+    fn a_template_that_says_what_it_reads_is_taken_at_its_word() {
+        let found = asked(&[], &["x"], &["{{ hostvars[groups['control'].0].addr }} {{ secret | default('') }}"]);
+        assert_eq!(found.names.into_iter().collect::<Vec<_>>(), ["addr"]);
+        let found = asked(&[], &["x"], &["hostvars['ctl'].ready and password is defined"]);
+        assert_eq!(found.names.into_iter().collect::<Vec<_>>(), ["ready"]);
+        let found = asked(&[], &["x"], &["{{ hostvars | dict2items | map(attribute='value.secret') }}"]);
+        assert!(found.names.contains("secret"), "what cannot be followed counts by its words");
+    }
+
+    #[test]
+    fn names_in_a_roles_defaults_are_followed() {
+        let text = "{{ groups['control'] | map('extract', hostvars, what) }}";
+        let found = asked(&[], &["x"], &[text]);
+        assert!(found.names.contains("from_default"), "{:?}", found.names);
     }
 
     #[test]

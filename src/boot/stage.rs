@@ -141,7 +141,7 @@ fn others(admitted: &Admitted, own: &Map, host: &str, source: &mut Source) -> Re
     let groups = own.get(&Key("groups")).and_then(Data::as_map).unwrap_or(&empty);
     let name = own.get(&Key("inventory_hostname")).and_then(Data::as_str).unwrap_or(host);
     let plan = admitted.verified.plan();
-    let asked = needs::of(&Known { vars: own, groups, host: name }, &plan.needs.variables, &asking(admitted)?);
+    let asked = needs::of(&Known { vars: own, plan, groups, host: name }, &plan.needs.variables, &asking(admitted)?);
     let mut found = Vec::new();
     if asked.is_empty() {
         return Ok(found);

@@ -1,6 +1,7 @@
 //! What `apply` and `render` are told of hosts and variables: `-i` and `-e`.
 
 use crate::apply::Inventory;
+use crate::compile::{Form, parse_pairs};
 use crate::plan::{Data, Key, Map};
 use crate::yaml;
 use anyhow::{Context, bail};
@@ -21,43 +22,13 @@ pub(super) fn extra_vars(text: &str) -> anyhow::Result<Map> {
             other => bail!("-e takes a dictionary, not {}", other.type_name()),
         };
     }
-    let mut map = Map::new();
-    for word in words(text)? {
-        let (name, value) =
-            word.split_once('=').with_context(|| format!("-e takes name=value, YAML, JSON or @FILE, not {word:?}"))?;
-        map.insert(Data::str(name), Data::str(value));
+    match parse_pairs(text, Form::Pairs) {
+        Ok(map) => match map.get(&Key("_raw_params")) {
+            None => Ok(map),
+            Some(stray) => bail!("-e takes name=value, YAML, JSON or @FILE, not {:?}", stray.as_str().unwrap_or(text)),
+        },
+        Err(why) => bail!("-e: {why} in {text:?}"),
     }
-    Ok(map)
-}
-
-/// Splits at blanks outside of quotes; the quotes go away.
-fn words(text: &str) -> anyhow::Result<Vec<String>> {
-    let (mut words, mut word, mut quote, mut open) = (Vec::new(), String::new(), None, false);
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match (c, quote) {
-            (c, Some(q)) if c == q => quote = None,
-            ('\\', Some('"') | None) => word.extend(chars.next()),
-            ('"' | '\'', None) => {
-                quote = Some(c);
-                open = true;
-            }
-            (c, None) if c.is_whitespace() => {
-                if open || !word.is_empty() {
-                    words.push(std::mem::take(&mut word));
-                }
-                open = false;
-            }
-            (c, _) => word.push(c),
-        }
-    }
-    if quote.is_some() {
-        bail!("-e: a quote is not closed in {text:?}");
-    }
-    if open || !word.is_empty() {
-        words.push(word);
-    }
-    Ok(words)
 }
 
 /// Reads `-i` and finds this machine in it: `--limit`, else its only host, else the one with this host's name.

@@ -3,12 +3,12 @@
 
 use super::context::{Compiler, Scope};
 use super::keyword::{BELOW_PLAY, COMMON, TASK, all, pairs};
-use super::nearest::nearest;
 use super::split::{Form, parse_pairs, split_args};
 use super::template::is_template;
 use crate::plan::{Args, Data, Key, Map};
 use crate::source::Code;
 use crate::spec;
+use crate::vars::nearest;
 use crate::yaml::{Content, Node};
 
 /// A task's action, as written.

@@ -4,13 +4,13 @@ use super::argument::{Action as Named, short};
 use super::context::{Compiler, Scope, location};
 use super::files::{Pattern, beneath_source_root};
 use super::keyword::{BELOW_PLAY, COMMON, all, pairs};
-use super::nearest::nearest;
 use super::template::is_template;
 use crate::plan::{
     Action, Args, Block, Data, From, IncludeFrom, Keywords, Map, Node as PlanNode, Origin, RoleUse, Task,
 };
 use crate::source::{Code, Diagnostic, join, parent};
 use crate::spec;
+use crate::vars::nearest;
 use crate::yaml::Node;
 
 /// Options of `include_role` and `import_role`.

@@ -1,10 +1,10 @@
 //! Keywords of plays, blocks, tasks and roles: which there are, which type each has, where each may stand.
 
 use super::context::{Compiler, Scope};
-use super::nearest::nearest;
 use crate::plan::{Data, Keywords, Map};
 use crate::source::{Code, Diagnostic};
 use crate::spec;
+use crate::vars::nearest;
 use crate::yaml::{Content, Node};
 
 /// What tasks inherit: allowed on plays, blocks, tasks, roles and (through `apply`) includes.

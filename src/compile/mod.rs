@@ -10,17 +10,17 @@ mod context;
 mod delegate;
 mod files;
 mod include;
-mod jinja;
 mod keyword;
 mod lint;
 mod list;
 mod module;
-mod nearest;
 mod playbook;
 mod role;
 mod split;
 mod task;
 mod template;
+
+pub use split::{Form, parse_pairs};
 
 use crate::plan::{Map, Plan};
 use crate::source::{Diagnostic, Diagnostics, FileBytes, Tree};

@@ -3,11 +3,11 @@
 use super::argument::{Action as Named, short};
 use super::context::{Compiler, Scope};
 use super::keyword::is_identifier;
-use super::nearest::nearest;
 use super::template::holds_template;
 use crate::plan::{Args, Data, Map};
 use crate::source::Code;
 use crate::spec::{self, ModuleSpec, Problem};
+use crate::vars::nearest;
 use crate::yaml::{Content, Node};
 
 /// Modules that install software.

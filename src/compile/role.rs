@@ -51,7 +51,7 @@ impl Compiler<'_> {
     /// A role parameter: any name, but one that is nearly a keyword was hardly meant as one.
     fn parameter(&mut self, scope: &Scope, (name, key): (&str, &Node), value: &Node) {
         let known = all(&[COMMON, BELOW_PLAY]);
-        if let Some(near) = super::nearest::nearest(name, known.iter().copied())
+        if let Some(near) = crate::vars::nearest(name, known.iter().copied())
             && name.len() > 3
         {
             let message = format!("`{name}` is taken for a parameter of the role");
@@ -111,7 +111,7 @@ impl Compiler<'_> {
             diagnostic = diagnostic.hint(format!("copy it to roles/{name}, or give its directory with --roles-path"));
         } else {
             let known = self.tree.list(&format!("{}roles", prefix(&self.playbook_dir))).unwrap_or_default();
-            if let Some(near) = super::nearest::nearest(name, known.iter().map(String::as_str)) {
+            if let Some(near) = crate::vars::nearest(name, known.iter().map(String::as_str)) {
                 diagnostic = diagnostic.hint(format!("did you mean `{near}`?"));
             }
         }
@@ -311,7 +311,7 @@ impl Compiler<'_> {
                 continue;
             }
             let message = format!("no handler is named `{name}` or listens to it");
-            let near = super::nearest::nearest(&name, self.handlers.iter().map(String::as_str));
+            let near = crate::vars::nearest(&name, self.handlers.iter().map(String::as_str));
             let mut diagnostic = Diagnostic::error(Code::NO_HANDLER, place.file, message).at(place.at);
             if let Some(near) = near {
                 diagnostic = diagnostic.hint(format!("did you mean `{near}`?"));

@@ -3,11 +3,10 @@
 use super::argument::{Action as Named, short};
 use super::context::{Compiler, Scope};
 use super::keyword::{always_false, is_identifier, pairs};
-use super::nearest::nearest;
 use crate::plan::{Action, Args, Data, Key, Loop, Meta, Node as PlanNode, Task};
 use crate::source::Code;
 use crate::spec;
-use crate::vars::registry;
+use crate::vars::{nearest, registry};
 use crate::yaml::{Content, Node};
 
 impl Compiler<'_> {

@@ -1,12 +1,11 @@
 //! Templates in values: what they name is collected and made reachable, what is wrong with them is reported.
 
 use super::context::{Compiler, Scope, location};
-use super::jinja::{Findings, Mistake, Named, Plugin, Use, inspect};
-use super::nearest::nearest;
 use crate::plan::{Data, Span};
 use crate::source::{Code, Diagnostic, Location, parent};
-use crate::vars::jinja::{Style as Jinja, double_backslashes};
-use crate::vars::registry;
+use crate::vars::analysis::{self, Asset, Named, SyntaxError, Usage};
+use crate::vars::jinja::Style as Jinja;
+use crate::vars::{nearest, registry};
 use crate::yaml::{Content, Mark, Node, Style};
 
 /// Whether a text holds Jinja.
@@ -24,20 +23,26 @@ pub(super) fn holds_template(data: &Data) -> bool {
     }
 }
 
+/// What a name in a template stands for.
+#[derive(Clone, Copy)]
+enum Plugin {
+    Filter,
+    Test,
+    Lookup,
+}
+
 /// Where a template's text stands, to turn its lines and columns into the file's.
 struct Anchor<'a> {
     scope: &'a Scope,
     node: Option<&'a Node>,
-    /// Columns and lines that stand before the template's own.
-    before: u32,
 }
 
 impl Anchor<'_> {
     fn place(&self, line: u32, column: u32) -> Location {
         let Some(node) = self.node else {
-            return Location { line: line + self.before, column: column.max(1), length: 1 };
+            return Location { line, column: column.max(1), length: 1 };
         };
-        let column = column.saturating_sub(self.before).max(1);
+        let column = column.max(1);
         match node.style {
             // The text's indentation is not known: the line is.
             Style::Literal => Location { line: node.start.line + line, column: 1, length: 1 },
@@ -70,10 +75,10 @@ impl Compiler<'_> {
         match &node.content {
             Content::Scalar(Data::Vault(_)) => self.vault(scope, node),
             Content::Scalar(Data::Str(text)) if is_template(text) => {
-                if let Ok(found) = inspect(&doubled(text)) {
+                if let Ok(found) = analysis::text(text) {
                     self.collect(scope, node.start, &found);
-                    let anchor = Anchor { scope, node: Some(node), before: 0 };
-                    let files = found.files.into_iter().map(|f| Named { optional: true, ..f }).collect();
+                    let anchor = Anchor { scope, node: Some(node) };
+                    let files = found.assets.into_iter().map(|f| Asset { optional: true, ..f }).collect();
                     self.named_files(&anchor, files);
                 }
             }
@@ -95,7 +100,7 @@ impl Compiler<'_> {
     pub fn template(&mut self, scope: &Scope, node: &Node, text: &str) {
         if is_template(text) {
             self.lint_or(scope, node, text);
-            self.inspected(&Anchor { scope, node: Some(node), before: 0 }, &doubled(text));
+            self.inspected(&Anchor { scope, node: Some(node) }, analysis::text(text));
         }
     }
 
@@ -105,14 +110,8 @@ impl Compiler<'_> {
         if text.trim().is_empty() {
             return;
         }
-        match is_template(text) {
-            true => self.inspected(&Anchor { scope, node: Some(node), before: 0 }, &doubled(text)),
-            false => {
-                let opening = "{% if ";
-                let anchor = Anchor { scope, node: Some(node), before: 6 };
-                self.inspected(&anchor, &format!("{opening}{text} %}}{{% endif %}}"));
-            }
-        }
+        let found = if is_template(text) { analysis::text(text) } else { analysis::condition(text) };
+        self.inspected(&Anchor { scope, node: Some(node) }, found);
     }
 
     /// The text of a template file: what it includes is reachable too.
@@ -121,41 +120,35 @@ impl Compiler<'_> {
         // A template may hold bytes that are no text; Jinja's tags never do.
         let text = String::from_utf8_lossy(&bytes).into_owned();
         self.bag.text(path, &text);
-        let mut body = text.as_str();
-        let mut before = 0;
-        if let Some(header) = body.strip_prefix("#jinja2:") {
-            let (header, rest) = header.split_once('\n').unwrap_or((header, ""));
-            if header.contains("_string") || header.contains("_prefix") {
-                // Other delimiters: the node's evaluator knows them, this look does not.
-                return;
-            }
-            (body, before) = (rest, 1);
-        }
         let inner = Scope { file: path.to_owned(), ..scope.clone() };
-        self.inspected(&Anchor { scope: &inner, node: None, before }, body);
+        self.inspected(&Anchor { scope: &inner, node: None }, analysis::file(&text, &Jinja::default()));
     }
 
-    fn inspected(&mut self, anchor: &Anchor, source: &str) {
-        match inspect(source) {
+    fn inspected(&mut self, anchor: &Anchor, found: Result<Usage, SyntaxError>) {
+        match found {
             Ok(found) => {
                 let mark = anchor.node.map_or(Mark { line: 1, column: 1 }, |n| n.start);
                 self.collect(anchor.scope, mark, &found);
-                found.plugins.iter().for_each(|p| self.known_plugin(anchor, p));
-                self.named_files(anchor, found.files);
+                found.filters.iter().for_each(|n| self.known_plugin(anchor, (Plugin::Filter, n)));
+                found.tests.iter().for_each(|n| self.known_plugin(anchor, (Plugin::Test, n)));
+                let lookups = found.lookups.iter().filter_map(|l| l.plugin.as_ref());
+                lookups.for_each(|n| self.known_plugin(anchor, (Plugin::Lookup, n)));
+                self.named_files(anchor, found.assets);
             }
             Err(mistake) => self.not_jinja(anchor, mistake),
         }
     }
 
-    fn collect(&mut self, scope: &Scope, mark: Mark, found: &Findings) {
-        self.names.extend(found.names.iter().cloned());
-        if found.dynamic {
+    fn collect(&mut self, scope: &Scope, mark: Mark, found: &Usage) {
+        self.names.extend(found.variables.iter().map(|v| v.name.clone()));
+        let hosts = &found.hosts;
+        if found.computed_variables || hosts.unknown || !hosts.named_by.is_empty() {
             let span: Span = self.span(&scope.file, mark);
             self.dynamic.insert(span);
         }
     }
 
-    fn not_jinja(&mut self, anchor: &Anchor, mistake: Mistake) {
+    fn not_jinja(&mut self, anchor: &Anchor, mistake: SyntaxError) {
         if anchor.scope.never {
             return;
         }
@@ -164,9 +157,9 @@ impl Compiler<'_> {
         self.bag.push(Diagnostic::error(Code::TEMPLATE_SYNTAX, &anchor.scope.file, message).at(at));
     }
 
-    fn known_plugin(&mut self, anchor: &Anchor, used: &Use) {
+    fn known_plugin(&mut self, anchor: &Anchor, (plugin, used): (Plugin, &Named)) {
         let name = used.name.as_str();
-        let (known, names, code, what) = match used.plugin {
+        let (known, names, code, what) = match plugin {
             Plugin::Filter => {
                 (registry::filter(name).is_some(), registry::filter_names(), Code::UNKNOWN_FILTER, "filter")
             }
@@ -188,7 +181,7 @@ impl Compiler<'_> {
     }
 
     /// Files that a template includes or looks up.
-    fn named_files(&mut self, anchor: &Anchor, files: Vec<Named>) {
+    fn named_files(&mut self, anchor: &Anchor, files: Vec<Asset>) {
         for file in files {
             let Some(name) = file.name else {
                 self.whole(anchor.scope, file.kind);
@@ -208,9 +201,4 @@ impl Compiler<'_> {
             self.need(&scope, &node, (file.kind, &name));
         }
     }
-}
-
-/// A playbook's text as it is parsed: backslashes in strings inside of braces are doubled.
-fn doubled(text: &str) -> String {
-    double_backslashes(text, &Jinja::default()).unwrap_or_else(|_| text.to_owned())
 }

@@ -4,6 +4,7 @@
 use super::error::TemplateError;
 use super::eval::GLOBALS;
 use super::jinja::{Argument, Expr, Kind, Node, Part, Statement, Style, Target, double_backslashes, normalise, parse};
+use super::templar::{Rendering, header};
 use super::value::Value;
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -26,6 +27,27 @@ pub struct Lookup {
     pub plugin: Option<Named>,
     /// Its first term, where it is a constant: a file, a variable, a command.
     pub term: Option<String>,
+}
+
+/// A file of the source that a template includes or looks up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asset {
+    /// The directory in which it is looked for first: `templates`, `files`, `vars`.
+    pub kind: &'static str,
+    /// Its name; `None` where it is computed.
+    pub name: Option<String>,
+    /// It may be absent.
+    pub optional: bool,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column, from 1.
+    pub column: u32,
+}
+
+impl Asset {
+    fn at(e: &Expr, kind: &'static str, name: Option<String>, optional: bool) -> Asset {
+        Asset { kind, name, optional, line: e.line, column: e.column }
+    }
 }
 
 /// What is read of other hosts.
@@ -52,8 +74,8 @@ pub struct Usage {
     pub tests: Vec<Named>,
     /// Lookups.
     pub lookups: Vec<Lookup>,
-    /// Templates that are included, imported or extended; `None` where the name is computed.
-    pub templates: Vec<Option<String>>,
+    /// Templates that are included, imported or extended, and files that are looked up.
+    pub assets: Vec<Asset>,
     /// What `hostvars` is asked for.
     pub hosts: OtherHosts,
 }
@@ -83,9 +105,14 @@ pub fn text(source: &str) -> Result<Usage, SyntaxError> {
     usage(&double_backslashes(&source, &style)?, &style)
 }
 
-/// What a template file names.
+/// What a template file names; its `#jinja2:` line is obeyed.
 pub fn file(source: &str, style: &Style) -> Result<Usage, SyntaxError> {
-    usage(&normalise(source), style)
+    let how = Rendering { style: style.clone(), ..Rendering::default() };
+    let (body, how) = header(source, &how)?;
+    let above = u32::from(body.len() < source.len());
+    let mut found = usage(&normalise(body), &how.style).map_err(|e| SyntaxError { line: e.line + above, ..e })?;
+    found.moved(|line, column| (line + above, column));
+    Ok(found)
 }
 
 /// What a condition names: an expression without braces. Columns count from its first character.
@@ -94,12 +121,22 @@ pub fn condition(expression: &str) -> Result<Usage, SyntaxError> {
     let shift = |line: u32, column: u32| if line == 1 { column.saturating_sub(HEAD.len() as u32) } else { column };
     let source = format!("{HEAD}{expression} %}} True {{% else %}} False {{% endif %}}");
     let mut usage =
-        file(&source, &Style::default()).map_err(|e| SyntaxError { column: shift(e.line, e.column), ..e })?;
-    let lookups = usage.lookups.iter_mut().filter_map(|l| l.plugin.as_mut());
-    for named in usage.variables.iter_mut().chain(&mut usage.filters).chain(&mut usage.tests).chain(lookups) {
-        named.column = shift(named.line, named.column);
-    }
+        usage(&source, &Style::default()).map_err(|e| SyntaxError { column: shift(e.line, e.column), ..e })?;
+    usage.moved(|line, column| (line, shift(line, column)));
     Ok(usage)
+}
+
+impl Usage {
+    /// Every place in it is another place of the file.
+    fn moved(&mut self, to: impl Fn(u32, u32) -> (u32, u32)) {
+        let lookups = self.lookups.iter_mut().filter_map(|l| l.plugin.as_mut());
+        for named in self.variables.iter_mut().chain(&mut self.filters).chain(&mut self.tests).chain(lookups) {
+            (named.line, named.column) = to(named.line, named.column);
+        }
+        for asset in &mut self.assets {
+            (asset.line, asset.column) = to(asset.line, asset.column);
+        }
+    }
 }
 
 fn usage(source: &str, style: &Style) -> Result<Usage, SyntaxError> {
@@ -193,7 +230,7 @@ impl Walk {
         match what {
             Statement::Text(_) => {}
             Statement::Print(e) => self.used(e),
-            Statement::Extends(e) => self.template_name(e),
+            Statement::Extends(e) => self.template_name(e, false),
             Statement::For(l) => {
                 let shape = self.expr(&l.iter);
                 self.inner(&["loop"], |w| {
@@ -241,12 +278,12 @@ impl Walk {
                 self.macro_body(caller);
             }
             Statement::Block(block) => self.inner(&["super"], |w| w.nodes(&block.body)),
-            Statement::Include { names, .. } => match &names.kind {
-                Kind::List(items) | Kind::Tuple(items) => items.iter().for_each(|e| self.template_name(e)),
-                _ => self.template_name(names),
+            Statement::Include { names, ignore_missing, .. } => match &names.kind {
+                Kind::List(items) | Kind::Tuple(items) => items.iter().for_each(|e| self.template_name(e, true)),
+                _ => self.template_name(names, *ignore_missing),
             },
             Statement::Import(import) => {
-                self.template_name(&import.name);
+                self.template_name(&import.name, false);
                 import.target.iter().for_each(|name| self.define(name));
                 import.members.iter().for_each(|(_, alias)| self.define(alias));
             }
@@ -263,8 +300,8 @@ impl Walk {
         });
     }
 
-    fn template_name(&mut self, e: &Expr) {
-        self.usage.templates.push(constant(e).map(str::to_owned));
+    fn template_name(&mut self, e: &Expr, optional: bool) {
+        self.usage.assets.push(Asset::at(e, "templates", constant(e).map(str::to_owned), optional));
         self.used(e);
     }
 
@@ -504,15 +541,39 @@ impl Walk {
     fn lookup(&mut self, args: &[Argument]) {
         let plugin = positional(args, 0).and_then(|a| constant(a).map(|n| place(n, a)));
         let term = positional(args, 1).and_then(constant).map(str::to_owned);
-        if plugin.as_ref().is_some_and(|p| super::registry::short_name(&p.name) == "vars") {
-            for term in args.iter().filter(|a| matches!(a.part, Part::Positional)).skip(1) {
-                match constant(&term.value) {
-                    Some(name) => self.usage.variables.push(place(name, &term.value)),
-                    None => self.usage.computed_variables = true,
+        let short = plugin.as_ref().map(|p| super::registry::short_name(&p.name)).unwrap_or_default().to_owned();
+        match short.as_str() {
+            "vars" => {
+                for term in args.iter().filter(|a| matches!(a.part, Part::Positional)).skip(1) {
+                    match constant(&term.value) {
+                        Some(name) => self.usage.variables.push(place(name, &term.value)),
+                        None => self.usage.computed_variables = true,
+                    }
                 }
             }
+            "file" | "unvault" => self.looked_up("files", args),
+            "template" => self.looked_up("templates", args),
+            "fileglob" | "filetree" | "ini" | "csvfile" => self.any_of(&["files"], args),
+            "first_found" => self.any_of(&["files", "templates", "vars"], args),
+            _ => {}
         }
         self.usage.lookups.push(Lookup { plugin, term });
+    }
+
+    /// A lookup whose terms are files by name.
+    fn looked_up(&mut self, kind: &'static str, args: &[Argument]) {
+        let optional = named(args, "errors").and_then(constant).is_some_and(|e| matches!(e, "ignore" | "warn"));
+        let terms = args.iter().filter(|a| matches!(a.part, Part::Positional | Part::Splat)).skip(1);
+        for term in terms {
+            let name = constant(&term.value).map(str::to_owned);
+            self.usage.assets.push(Asset::at(&term.value, kind, name, optional));
+        }
+    }
+
+    /// A lookup that searches for itself.
+    fn any_of(&mut self, kinds: &[&'static str], args: &[Argument]) {
+        let Some(at) = args.first() else { return };
+        self.usage.assets.extend(kinds.iter().map(|kind| Asset::at(&at.value, kind, None, true)));
     }
 }
 
@@ -558,6 +619,11 @@ mod tests {
         assert_eq!(usage.variables, [Named { name: "x".into(), line: 1, column: 1 }]);
         let error = condition("x ==").expect_err("is no expression");
         assert_eq!((error.line, error.column), (1, 6));
+        let headed = "#jinja2: variable_start_string: '[%', variable_end_string: '%]'\n{{ [% x | nope %] }}";
+        let usage = file(headed, &Style::default()).expect("parses");
+        assert_eq!(usage.filters, [Named { name: "nope".into(), line: 2, column: 9 }]);
+        let odd = file("#jinja2: nonsense\n{{ x }}", &Style::default()).expect_err("no colon");
+        assert!(odd.message.contains("override"));
         assert_eq!(text("{{ a\nb }}").expect_err("two names").line, 2);
         assert!(text("{% if x %}").expect_err("no end").message.contains("endif"));
     }
@@ -599,6 +665,23 @@ mod tests {
         assert_eq!(names(&usage.variables), ["which", "b"]);
         assert!(!usage.computed_variables);
         assert!(text("{{ lookup('vars', 'a' ~ b) }}").expect("parses").computed_variables);
+        let source = "{% include 'x.j2' %}{% include ['y.j2', z] ignore missing %}{{ lookup('file', f) }}\
+            {{ lookup('file', 'g', errors='ignore') }}{{ q('first_found', l) }}";
+        let assets = text(source).expect("parses").assets;
+        let seen: Vec<_> = assets.iter().map(|a| (a.kind, a.name.as_deref(), a.optional)).collect();
+        assert_eq!(
+            seen,
+            [
+                ("templates", Some("x.j2"), false),
+                ("templates", Some("y.j2"), true),
+                ("templates", None, true),
+                ("files", None, false),
+                ("files", Some("g"), true),
+                ("files", None, true),
+                ("templates", None, true),
+                ("vars", None, true),
+            ]
+        );
         assert!(text("{{ vars[x] }}").expect("parses").computed_variables);
         assert!(!text("{{ vars['x'] }}{{ vars.y }}").expect("parses").computed_variables);
     }

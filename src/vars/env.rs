@@ -413,7 +413,7 @@ pub(super) fn stack_pointer() -> usize {
 
 fn unknown(what: &str, name: &str, names: &[&str]) -> TemplateError {
     let error = TemplateError::syntax(format!("No {what} named '{name}'."));
-    match registry::nearest(name, names) {
+    match super::nearest(registry::short_name(name), names.iter().copied()) {
         Some(near) => error.within(format!("did you mean '{near}'?")),
         None => error,
     }

@@ -58,25 +58,3 @@ pub fn lookup_names() -> &'static [&'static str] {
 /// Filters whose text is never read as a list or dictionary again (`STRING_TYPE_FILTERS`).
 pub const STRING_FILTERS: [&str; 7] =
     ["string", "to_json", "to_nice_json", "to_yaml", "to_nice_yaml", "ppretty", "json"];
-
-/// The name most like `name`, for suggestions.
-pub fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
-    let name = short_name(name);
-    let bound = name.chars().count() / 3 + 1;
-    names.iter().map(|n| (distance(name, n), *n)).filter(|(d, _)| *d <= bound).min().map(|(_, n)| n)
-}
-
-/// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let change = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}

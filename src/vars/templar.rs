@@ -326,7 +326,7 @@ fn shorten(text: &str) -> String {
 }
 
 /// Takes the `#jinja2:` line off, and does what it says.
-fn header<'a, 'n>(source: &'a str, how: &Rendering<'n>) -> Outcome<(&'a str, Rendering<'n>)> {
+pub(super) fn header<'a, 'n>(source: &'a str, how: &Rendering<'n>) -> Outcome<(&'a str, Rendering<'n>)> {
     let mut how = how.clone();
     let Some(rest) = source.strip_prefix(HEADER) else { return Ok((source, how)) };
     // Without a newline Python's slice cuts the last character off and starts again from the first.

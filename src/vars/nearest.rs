@@ -1,4 +1,4 @@
-//! The name that an author probably meant.
+//! The name that an author probably meant: of a keyword, module, filter or setting.
 
 /// The candidate that is nearest to `name`, if one is near enough to be meant.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
