@@ -166,8 +166,6 @@ pub fn find(name: &str) -> Option<Run> {
         "ansible.builtin.template" => template::run,
         "ansible.builtin.user" => user::run,
         "ansible.posix.mount" => mount::run,
-        "ansible.builtin.copy" => copy::run,
-        "ansible.builtin.file" => file::run,
         "ansible.builtin.hostname" => hostname::run,
         "ansible.builtin.validate_argument_spec" => validate_argument_spec::run,
         "ansible.builtin.wait_for" => wait_for::run,

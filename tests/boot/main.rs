@@ -3,8 +3,12 @@
 //! containers.
 
 mod export;
+#[path = "../bundle/forge.rs"]
+#[allow(dead_code, reason = "shared with the tests of the bundle")]
+mod forge;
 mod harness;
 mod metadata;
 mod once;
 mod resume;
 mod robust;
+mod trusted;
