@@ -1,7 +1,8 @@
 //! `apply` and `plan`: compile a playbook and run it here, in ansible-playbook's manner.
 
 use super::console::Console;
-use super::{Exit, Ui, inventory};
+use super::inventory::{self, Wanted};
+use super::{Exit, Ui};
 use crate::apply::{self, Blobs, Inventory, World};
 use crate::compile::{self, Compiled};
 use crate::modules::facts::Facts;
@@ -42,11 +43,12 @@ pub(super) struct PlanArgs {
 /// What both commands take; the names are ansible-playbook's.
 #[derive(clap::Args)]
 struct Run {
-    /// The playbook
-    playbook: PathBuf,
-    /// Inventory: `HOST,` or the JSON of `ansible-inventory --list`
+    /// The playbooks, one after the other
+    #[arg(required = true, value_name = "PLAYBOOK")]
+    playbooks: Vec<PathBuf>,
+    /// Inventory: `HOST,`, an INI or YAML file or a directory of them, or the JSON of `ansible-inventory --list`
     #[arg(short, long, visible_alias = "inventory-file", value_name = "INVENTORY")]
-    inventory: Option<String>,
+    inventory: Vec<String>,
     /// Extra variables: `name=value ...`, YAML or JSON, or @FILE
     #[arg(short, long, value_name = "VARS")]
     extra_vars: Vec<String>,
@@ -68,6 +70,12 @@ struct Run {
     /// Further directories with roles
     #[arg(long, value_name = "DIR")]
     roles_path: Vec<PathBuf>,
+    /// How many hosts at once; there is only this one
+    #[arg(short, long, value_name = "FORKS")]
+    forks: Option<u32>,
+    /// Facts are never kept from run to run, so there is nothing to clear
+    #[arg(long)]
+    flush_cache: bool,
     /// Show more; -vv paths of tasks, -vvv whole results
     #[arg(short, action = clap::ArgAction::Count)]
     verbose: u8,
@@ -77,15 +85,32 @@ struct Run {
 }
 
 pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
-    playbook(&args.run, args.check, args.diff, ui)
+    playbooks(&args.run, &Mode { check: args.check, diff: args.diff }, ui)
 }
 
 pub(super) fn plan(args: &PlanArgs, ui: &Ui) -> anyhow::Result<Exit> {
-    playbook(&args.run, true, true, ui)
+    playbooks(&args.run, &Mode { check: true, diff: true }, ui)
 }
 
-fn playbook(args: &Run, check: bool, diff: bool, ui: &Ui) -> anyhow::Result<Exit> {
-    let (directory, name) = split(&args.playbook)?;
+/// Whether to change anything, and to show what.
+struct Mode {
+    check: bool,
+    diff: bool,
+}
+
+/// Runs each playbook; the first that does not end well ends the run.
+fn playbooks(args: &Run, mode: &Mode, ui: &Ui) -> anyhow::Result<Exit> {
+    for path in &args.playbooks {
+        let exit = playbook(path, args, mode, ui)?;
+        if exit != Exit::Done {
+            return Ok(exit);
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn playbook(path: &Path, args: &Run, mode: &Mode, ui: &Ui) -> anyhow::Result<Exit> {
+    let (directory, name) = split(path)?;
     let mut tree = Tree::directory(&directory).with_context(|| format!("opening {}", directory.display()))?;
     for path in roles_paths(args) {
         tree.add_roles_path(&path).with_context(|| format!("opening the roles path {}", path.display()))?;
@@ -94,7 +119,6 @@ fn playbook(args: &Run, check: bool, diff: bool, ui: &Ui) -> anyhow::Result<Exit
     for text in &args.extra_vars {
         extra.extend(inventory::extra_vars(text)?);
     }
-    let inventory = inventory::read(args.inventory.as_deref(), args.limit.as_deref())?;
     let options = compile::Options { extra_vars: extra.clone() };
     let compiled = match compile::compile(&tree, &name, &options) {
         Ok(compiled) => compiled,
@@ -104,9 +128,12 @@ fn playbook(args: &Run, check: bool, diff: bool, ui: &Ui) -> anyhow::Result<Exit
         }
     };
     ui.diagnostics(&compiled.warnings);
+    let patterns: Vec<String> = compiled.plan.plays.iter().flat_map(|p| p.hosts.clone()).collect();
+    let wanted = Wanted { limit: args.limit.as_deref(), patterns: &patterns, playbook_dir: &directory };
+    let inventory = inventory::read(&sources(args), &wanted)?;
     let options = apply::Options {
-        check,
-        diff,
+        check: mode.check,
+        diff: mode.diff,
         tags: listed(&args.tags),
         skip_tags: listed(&args.skip_tags),
         start_at: args.start_at_task.clone(),
@@ -158,6 +185,15 @@ fn split(playbook: &Path) -> anyhow::Result<(PathBuf, String)> {
     };
     let directory = std::fs::canonicalize(directory).with_context(|| format!("opening {}", directory.display()))?;
     Ok((directory, name))
+}
+
+/// `-i`, else what `ANSIBLE_INVENTORY` lists.
+fn sources(args: &Run) -> Vec<String> {
+    if !args.inventory.is_empty() {
+        return args.inventory.clone();
+    }
+    let named = std::env::var("ANSIBLE_INVENTORY").unwrap_or_default();
+    if named.is_empty() { Vec::new() } else { vec![named] }
 }
 
 /// `--roles-path`, else the directories of `ANSIBLE_ROLES_PATH`.

@@ -1,0 +1,81 @@
+"""What the targets need and the project does not keep: Ansible's source distribution, a collection, a Debian root.
+
+All of it is fetched once into the cache (build/targets; COMPUTE_INIT_CACHE names another place) and never committed.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import tarfile
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
+CACHE = pathlib.Path(os.environ.get("COMPUTE_INIT_CACHE", REPOSITORY / "build")) / "targets"
+CORE = "2.16.14"
+COMMUNITY = "9.13.0"
+# What the targets call, and the libraries of the Ansible commands that their scripts run beside ansible-playbook.
+PACKAGES = (
+    "systemd systemd-sysv udev dbus kmod iproute2 procps hostname passwd sudo login python3 python3-yaml python3-jinja2"
+    " python3-packaging python3-cryptography python3-resolvelib python3-passlib acl at patch rsync iptables lvm2 libuser"
+    " faketime openssh-server openssh-client locales cron zip unzip bzip2 xz-utils zstd file e2fsprogs xfsprogs git attr"
+    " gawk less curl ca-certificates expect diffutils"
+).split()
+
+
+def _fetch(requirement, *options):
+    """Downloads one distribution with pip, once, and returns its path."""
+    place = CACHE / "downloads"
+    place.mkdir(parents=True, exist_ok=True)
+    name = requirement.replace("==", "-").replace("-", "?")
+    if not list(place.glob(name + "*")):
+        pip = ["python3", "-m", "pip", "--disable-pip-version-check", "--quiet", "download", "--no-deps", "--dest", place]
+        subprocess.run([*pip, *options, requirement], check=True)
+    return next(iter(place.glob(name + "*")))
+
+
+def layer():
+    """A tree with /src/ansible (the source distribution) and /src/ac/ansible_collections, to lie above the root."""
+    tree = CACHE / f"layer-{CORE}-{COMMUNITY}"
+    if tree.exists():
+        return tree
+    part = tree.with_suffix(".part")
+    shutil.rmtree(part, ignore_errors=True)
+    (part / "src").mkdir(parents=True)
+    with tarfile.open(_fetch(f"ansible-core=={CORE}", "--no-binary", "ansible-core")) as archive:
+        archive.extractall(part / "src", filter="tar")
+    next((part / "src").glob("ansible?core-*")).rename(part / "src/ansible")
+    with tarfile.open(_fetch(f"ansible=={COMMUNITY}", "--no-binary", "ansible")) as archive:
+        inside = f"ansible-{COMMUNITY}/ansible_collections/ansible/posix/"
+        members = [m for m in archive if m.name.startswith(inside)]
+        archive.extractall(part / "src/ac", members=members, filter="tar")
+    source = part / f"src/ac/ansible-{COMMUNITY}"
+    (source / "ansible_collections").rename(part / "src/ac/ansible_collections")
+    source.rmdir()
+    part.rename(tree)
+    return tree
+
+
+def root():
+    """A Debian root with everything that the targets call."""
+    tree = CACHE / "root"
+    if tree.exists():
+        return tree
+    tar = CACHE / "root.tar"
+    if not tar.exists():
+        sites = ["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages", "Codename: bookworm"]
+        mirror = subprocess.run(sites, check=True, stdout=subprocess.PIPE, text=True).stdout.split("\n")[0]
+        command = "mmdebstrap --mode=root --variant=important --components=main --quiet".split()
+        command += ["--aptopt=Acquire::Languages \"none\"", "--aptopt=APT::Install-Recommends \"false\""]
+        command += ["--dpkgopt=force-unsafe-io", "--include=" + ",".join(PACKAGES), "bookworm", CACHE / "part.tar", mirror]
+        subprocess.run(["nice", "-n", "5", *command], check=True)
+        (CACHE / "part.tar").rename(tar)
+    part = CACHE / "root.part"
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    subprocess.run(["tar", "--numeric-owner", "--xattrs", "-xf", tar, "-C", part], check=True)
+    (part / "etc/locale.gen").write_text("en_US.UTF-8 UTF-8\n")
+    subprocess.run(["chroot", part, "/usr/sbin/locale-gen"], check=True, stdout=subprocess.DEVNULL)
+    for unit in ("ssh", "cron"):
+        subprocess.run(["chroot", part, "systemctl", "disable", "--quiet", unit], check=False, stderr=subprocess.DEVNULL)
+    part.rename(tree)
+    return tree
