@@ -1,8 +1,9 @@
 //! `build`: a source as a signed bundle. Nothing is written unless all of it is right.
 
 use super::origin::{Findings, Origin, Outcome};
-use super::{Exit, Ui};
-use crate::bundle::{SigningKey, Summary, Unverified, assemble, source_date_epoch};
+use super::{Exit, Ui, fake};
+use crate::bundle::{Sealed, SigningKey, Summary, Unverified, assemble, source_date_epoch};
+use crate::source::Diagnostic;
 use crate::sys::file::{self, Look};
 use anyhow::Context;
 use serde_json::json;
@@ -14,6 +15,9 @@ use std::path::{Path, PathBuf};
 ///
 /// The same source gives the same bytes on every machine. SOURCE_DATE_EPOCH dates the members of the archive (0 where
 /// it is not set) and changes neither digest nor signature.
+///
+/// With --fake-build no file is written: the bundle is signed with your development key, installed at once, and the boot
+/// runs again. Exits as the boot did.
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -24,27 +28,21 @@ pub(super) struct Args {
     /// A private key to sign with (see keygen); may be repeated while keys change
     #[arg(short, long, value_name = "FILE")]
     key: Vec<PathBuf>,
+    #[command(flatten)]
+    fake: fake::Args,
 }
 
 pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
     let keys = args.key.iter().map(|file| read_key(file, ui)).collect::<anyhow::Result<Vec<_>>>()?;
+    if args.fake.asked() {
+        return fake::run(&args.fake, &args.origin, keys, ui);
+    }
     let epoch = std::env::var("SOURCE_DATE_EPOCH").ok();
     let time = source_date_epoch(epoch.as_deref())?;
-    ui.progress(&format!("compiling {}", args.origin.name()));
-    let compiled = match args.origin.compile(ui)? {
-        Outcome::Compiled(compiled) => *compiled,
-        Outcome::Refused(diagnostics, exit) => {
-            let findings = Findings::new(&diagnostics);
-            ui.result(&findings, &format!("{}: {}; nothing is built", args.origin.name(), findings.counts()))?;
-            return Ok(exit);
-        }
+    let (sealed, warnings) = match seal(&args.origin, &keys, ui)? {
+        Sealing::Sealed { sealed, warnings } => (sealed, warnings),
+        Sealing::Refused(exit) => return Ok(exit),
     };
-    let files: BTreeMap<String, Vec<u8>> =
-        compiled.files.into_iter().map(|(path, file)| (path, file.bytes.to_vec())).collect();
-    let mut sealed = assemble(&compiled.plan, &files).context("packing")?;
-    for key in &keys {
-        sealed.sign(key);
-    }
     if keys.is_empty() {
         ui.warn("the bundle is not signed, and no node will accept it: build with --key (see keygen)");
     }
@@ -56,10 +54,38 @@ pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
         "bundle": args.output,
         "archive_size": archive.len(),
         "summary": summary,
-        "diagnostics": compiled.warnings,
+        "diagnostics": warnings,
     });
     ui.result(&value, &describe(&args.output, archive.len(), &summary))?;
     Ok(Exit::Done)
+}
+
+/// What came of compiling and signing.
+pub(super) enum Sealing {
+    /// A bundle.
+    Sealed { sealed: Box<Sealed>, warnings: Vec<Diagnostic> },
+    /// None; the reasons have been shown.
+    Refused(Exit),
+}
+
+/// Compiles, packs and signs.
+pub(super) fn seal(origin: &Origin, keys: &[SigningKey], ui: &Ui) -> anyhow::Result<Sealing> {
+    ui.progress(&format!("compiling {}", origin.name()));
+    let compiled = match origin.compile(ui)? {
+        Outcome::Compiled(compiled) => *compiled,
+        Outcome::Refused(diagnostics, exit) => {
+            let findings = Findings::new(&diagnostics);
+            ui.result(&findings, &format!("{}: {}; nothing is built", origin.name(), findings.counts()))?;
+            return Ok(Sealing::Refused(exit));
+        }
+    };
+    let files: BTreeMap<String, Vec<u8>> =
+        compiled.files.into_iter().map(|(path, file)| (path, file.bytes.to_vec())).collect();
+    let mut sealed = assemble(&compiled.plan, &files).context("packing")?;
+    for key in keys {
+        sealed.sign(key);
+    }
+    Ok(Sealing::Sealed { sealed: Box::new(sealed), warnings: compiled.warnings })
 }
 
 fn describe(output: &Path, size: usize, summary: &Summary) -> String {

@@ -9,6 +9,7 @@ mod check;
 mod completion;
 mod console;
 mod explain;
+mod fake;
 mod inspect;
 mod install;
 mod inventory;

@@ -62,6 +62,15 @@ impl Origin {
         self.source.as_ref().map_or("the shipped role set".to_owned(), |path| path.display().to_string())
     }
 
+    /// The directories that hold it; none for the shipped role set.
+    pub(super) fn directories(&self) -> Vec<PathBuf> {
+        let source = self.source.as_ref().map(|path| match path.is_dir() {
+            true => path.clone(),
+            false => crate::sys::file::parent(path).to_owned(),
+        });
+        source.into_iter().chain(self.roles_path.iter().cloned()).collect()
+    }
+
     /// Compiles it, and shows the diagnostics unless they are printed as JSON later.
     pub(super) fn compile(&self, ui: &Ui) -> anyhow::Result<Outcome> {
         let (mut tree, playbook) = match &self.source {

@@ -198,7 +198,7 @@ fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
     Ok(())
 }
 
-fn write_changes(out: &mut String, status: &Status) -> std::fmt::Result {
+pub(super) fn write_changes(out: &mut String, status: &Status) -> std::fmt::Result {
     let changed: Vec<_> = status.tasks.iter().filter(|t| t.result != "ok" && t.result != "skipped").collect();
     if !changed.is_empty() {
         writeln!(out, "  what changed:")?;

@@ -46,6 +46,8 @@ pub enum Exit {
     Refused,
     /// What ansible-playbook exits with (`apply`, `plan`).
     Ansible(u8),
+    /// What the executor exited with (`build --fake-build`).
+    Boot(u8),
 }
 
 impl Exit {
@@ -58,7 +60,7 @@ impl Exit {
             Exit::Failed => 3,
             Exit::Unreachable => 4,
             Exit::Refused => 5,
-            Exit::Ansible(code) => code,
+            Exit::Ansible(code) | Exit::Boot(code) => code,
         }
     }
 }

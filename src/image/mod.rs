@@ -4,15 +4,19 @@
 //! Everything that is to be there is a list of items in the order in which it is made; what is right already is
 //! left alone, so that a second run changes nothing and an interrupted one is completed by the next.
 
+mod development;
 mod elf;
 mod install;
 mod item;
 mod release;
+mod rerun;
 mod root;
 pub mod sandbox;
 
+pub use development::{Admission, DevelopmentKey, trust_name};
 pub use install::{Install, Report, install, rollback, uninstall};
 pub use item::{Change, Mode};
+pub use rerun::{Given, Rerun, rerun};
 pub use root::Root;
 
 use std::fmt;
@@ -47,6 +51,20 @@ pub enum Error {
     },
     /// A trust key's file name does not end in `.pem`.
     KeyName(String),
+    /// A development key that cannot be used.
+    DevelopmentKey {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The root trusts a site's keys, and nobody said that it is for development.
+    NotAdmitted {
+        /// The root.
+        root: PathBuf,
+        /// The keys that it trusts.
+        trusted: Vec<String>,
+    },
     /// There is nothing to go back to.
     NoPrevious(PathBuf),
     /// The system said no.
@@ -77,6 +95,14 @@ impl fmt::Display for Error {
             Error::NotARoot { root, why } => write!(f, "{} is not a root file system: {why}", root.display()),
             Error::Executor { path, why } => write!(f, "executor {}: {why}", path.display()),
             Error::KeyName(name) => write!(f, "trust key {name}: its name must end in .pem, or no node reads it"),
+            Error::DevelopmentKey { path, why } => write!(f, "development key {}: {why}", path.display()),
+            Error::NotAdmitted { root, trusted } => write!(
+                f,
+                "{} trusts {}, and not your development key: --trust-development adds it, and whoever holds that key \
+                 can then configure the machine",
+                root.display(),
+                trusted.join(", ")
+            ),
             Error::NoPrevious(path) => write!(f, "{} names no bundle: there is nothing to go back to", path.display()),
             Error::Io { doing, path, source } => write!(f, "{doing} {}: {source}", path.display()),
             Error::Bundle(error) => error.fmt(f),

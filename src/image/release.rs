@@ -3,11 +3,11 @@
 
 use super::item::{Change, place};
 use super::{BUNDLES, Error, Root};
-use crate::bundle::{BLOBS, Digest, MANIFEST, SIGNATURES, Trust, Verified};
+use crate::bundle::{BLOBS, CURRENT, Digest, MANIFEST, PREVIOUS, SIGNATURES, Trust, Verified};
 use crate::sys::file;
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// What unfinished directories end in.
@@ -43,7 +43,7 @@ impl Release<'_> {
         let target = place(root, &self.path())?;
         let unfinished = with_ending(&target, UNFINISHED);
         remove(&unfinished)?;
-        self.unpack(&unfinished)?;
+        self.unpack(&unfinished, &neighbours(root)?)?;
         let damaged = with_ending(&target, ".damaged");
         if target.symlink_metadata().is_ok() {
             remove(&damaged)?;
@@ -54,7 +54,8 @@ impl Release<'_> {
         remove(&damaged)
     }
 
-    fn unpack(&self, dir: &Path) -> Result<(), Error> {
+    /// Blobs that a neighbour has already are linked, not written again.
+    fn unpack(&self, dir: &Path, neighbours: &[PathBuf]) -> Result<(), Error> {
         let signatures = dir.join(SIGNATURES);
         let blobs = dir.join(BLOBS);
         let above = file::parent(&blobs).to_owned();
@@ -70,7 +71,10 @@ impl Release<'_> {
         for (digest, size) in self.bundle.blobs() {
             let refuse = |fault| Error::Bundle(crate::bundle::Error { bundle: dir.to_owned(), fault });
             let bytes = self.bundle.blob(digest, size).map_err(refuse)?;
-            write(&blobs.join(digest.trim_start_matches("sha256:")), &bytes)?;
+            let name = digest.trim_start_matches("sha256:");
+            if !neighbours.iter().any(|from| link_same(&from.join(name), &blobs.join(name), &bytes)) {
+                write(&blobs.join(name), &bytes)?;
+            }
         }
         for written in [&blobs, &above, &signatures, dir] {
             sync(written)?;
@@ -100,6 +104,24 @@ pub(super) fn superfluous(root: &Root, kept: &[Digest]) -> Result<Vec<String>, E
     }
     names.sort();
     Ok(names)
+}
+
+/// The directories of blobs of the bundles that are installed.
+fn neighbours(root: &Root) -> Result<Vec<PathBuf>, Error> {
+    let mut found = Vec::new();
+    for name in [CURRENT, PREVIOUS] {
+        let link = place(root, &format!("{BUNDLES}/{name}"))?;
+        let digest = fs::read_link(&link).ok().and_then(|t| t.to_str().and_then(Digest::from_hex));
+        found.extend(digest.map(|digest| link.with_file_name(digest.hex()).join(BLOBS)));
+    }
+    Ok(found)
+}
+
+/// Links the file at `from` as `to` where it is what we would write: these bytes, ours, nobody else's to change.
+fn link_same(from: &Path, to: &Path, bytes: &[u8]) -> bool {
+    let owner = nix::unistd::geteuid().as_raw();
+    let ours = |meta: &fs::Metadata| meta.is_file() && meta.uid() == owner && meta.mode() & 0o7777 == 0o644;
+    from.symlink_metadata().is_ok_and(|meta| ours(&meta)) && file::holds(from, bytes) && fs::hard_link(from, to).is_ok()
 }
 
 fn with_ending(path: &Path, ending: &str) -> PathBuf {

@@ -15,3 +15,5 @@ pub mod resolve;
 pub mod selinux;
 pub mod users;
 pub mod utime;
+#[cfg(feature = "builder")]
+pub mod watch;

@@ -1,6 +1,7 @@
 //! The builder's command line, as a black box: what it prints, what it writes, how it exits.
 
 mod build;
+mod fake;
 mod install;
 mod render;
 mod run;

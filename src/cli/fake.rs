@@ -1,0 +1,241 @@
+//! `build --fake-build`: what building an image and rebooting would do, at once: build, sign with the development key,
+//! install, run the boot again, show what changed. For people who work on roles.
+
+use super::build::{Sealing, seal};
+use super::origin::Origin;
+use super::{Exit, Ui, tour};
+use crate::bundle::{PublicKey, SigningKey};
+use crate::image::{self, Admission, Change, DevelopmentKey, Given, Install, Mode, Rerun, Root, rerun};
+use crate::sys::watch::{Watcher, Woken};
+use anyhow::{Context, bail};
+use serde_json::json;
+use std::env;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Options of a fake build.
+#[derive(clap::Args)]
+#[group(skip)]
+#[command(next_help_heading = "Fake build")]
+pub(super) struct Args {
+    /// Build, install and boot again at once, without an image; on this machine, or on --root
+    #[arg(long, conflicts_with = "output")]
+    fake_build: bool,
+    /// Work on the root file system in DIR
+    #[arg(long, value_name = "DIR", requires = "fake_build")]
+    root: Option<PathBuf>,
+    /// Put the bundle before the current one back, and boot again
+    #[arg(long, requires = "fake_build", conflicts_with_all = ["watch", "source"])]
+    undo: bool,
+    /// Do it again whenever a file of the source is saved, until Ctrl-C
+    #[arg(long, requires = "fake_build")]
+    watch: bool,
+    /// Have a machine that trusts other keys trust your development key, too
+    #[arg(long, requires = "fake_build")]
+    trust_development: bool,
+    /// Instance metadata for the boot: a file or a URL
+    #[arg(long, value_name = "SOURCE", requires = "fake_build")]
+    metadata: Option<String>,
+    /// The control export for the boot: a directory or a URL
+    #[arg(long, value_name = "SOURCE", requires = "fake_build")]
+    export: Option<String>,
+    /// The short host name that the boot takes the variables of
+    #[arg(long, value_name = "NAME", requires = "fake_build")]
+    node: Option<String>,
+    /// The executor [default: compute-init-boot beside this program]
+    #[arg(long, value_name = "FILE", requires = "fake_build")]
+    executor: Option<PathBuf>,
+}
+
+impl Args {
+    /// Whether it is to be a fake build.
+    pub(super) fn asked(&self) -> bool {
+        self.fake_build
+    }
+
+    fn given(&self) -> Given {
+        Given { metadata: self.metadata.clone(), export: self.export.clone(), node: self.node.clone() }
+    }
+
+    fn root(&self) -> anyhow::Result<Root> {
+        if !nix::unistd::geteuid().is_root() {
+            bail!("a fake build installs and boots: run it as root, for example with sudo");
+        }
+        Ok(Root::open(self.root.as_deref().unwrap_or(Path::new("/")))?)
+    }
+}
+
+/// Whose signature the bundle gets.
+enum Signers {
+    /// The keys that were named.
+    Named(Vec<SigningKey>),
+    /// The user's development key.
+    Development(Box<DevelopmentKey>),
+}
+
+impl Signers {
+    fn new(named: Vec<SigningKey>, ui: &Ui) -> anyhow::Result<Signers> {
+        if !named.is_empty() {
+            return Ok(Signers::Named(named));
+        }
+        let directory =
+            state_directory(env::var_os("XDG_STATE_HOME").map(PathBuf::from), env::var_os("HOME").map(PathBuf::from))?;
+        let there = directory.join("development.key").exists();
+        let key = DevelopmentKey::load_or_make(&directory)?;
+        if !there {
+            ui.progress(&format!("made your development key, {}", key.path.display()));
+        }
+        Ok(Signers::Development(Box::new(key)))
+    }
+
+    fn keys(&self) -> &[SigningKey] {
+        match self {
+            Signers::Named(keys) => keys,
+            Signers::Development(development) => std::slice::from_ref(&development.key),
+        }
+    }
+
+    fn admit(&self, root: &Root, admission: Admission) -> Result<Vec<(String, PublicKey)>, image::Error> {
+        match self {
+            Signers::Named(_) => Ok(Vec::new()),
+            Signers::Development(development) => development.admit(root, admission),
+        }
+    }
+}
+
+/// Where the user's state is, as the XDG base directories have it.
+fn state_directory(xdg: Option<PathBuf>, home: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    // Relative ones are to be ignored, says the specification.
+    let state = xdg.filter(|dir| dir.is_absolute());
+    let state = state.or_else(|| Some(home.filter(|dir| dir.is_absolute())?.join(".local/state")));
+    match state {
+        Some(state) => Ok(state.join("compute-init")),
+        None => bail!("the development key has no place: set HOME or XDG_STATE_HOME, or sign with --key"),
+    }
+}
+
+pub(super) fn run(args: &Args, origin: &Origin, keys: Vec<SigningKey>, ui: &Ui) -> anyhow::Result<Exit> {
+    let root = args.root()?;
+    if args.undo {
+        return undo(args, &root, ui);
+    }
+    let signers = Signers::new(keys, ui)?;
+    if !args.watch {
+        return once(args, origin, &signers, ui);
+    }
+    let directories = origin.directories();
+    if directories.is_empty() {
+        bail!("the shipped role set does not change: name the SOURCE that is to be watched");
+    }
+    let mut watcher = Watcher::new(&directories).context("watching the source")?;
+    loop {
+        // What is wrong now may be right after the next save.
+        if let Err(error) = once(args, origin, &signers, ui) {
+            ui.failed(&error);
+        }
+        ui.progress("waiting for changes; Ctrl-C ends");
+        match watcher.wait().context("watching the source")? {
+            Woken::Stopped => return Ok(Exit::Done),
+            Woken::Changed(paths) => {
+                let names: Vec<String> = paths.iter().take(3).map(|path| path.display().to_string()).collect();
+                ui.progress(&format!("changed: {}", names.join(", ")));
+            }
+        }
+    }
+}
+
+fn once(args: &Args, origin: &Origin, signers: &Signers, ui: &Ui) -> anyhow::Result<Exit> {
+    let start = Instant::now();
+    let sealed = match seal(origin, signers.keys(), ui)? {
+        Sealing::Sealed { sealed, .. } => sealed,
+        Sealing::Refused(exit) => return Ok(exit),
+    };
+    let root = args.root()?;
+    let admission = if args.trust_development { Admission::Asked } else { Admission::NotAsked };
+    let trust = signers.admit(&root, admission)?;
+    let executor = executor(args.executor.as_deref())?;
+    let scratch = tempfile::tempdir().context("making a scratch directory")?;
+    let bundle = scratch.path().join("bundle");
+    fs::write(&bundle, sealed.archive(0)?).context("packing")?;
+    let what = Install { bundle: &bundle, executor: &executor, command: None, trust: &trust };
+    let installed = image::install(&root, &what, Mode::Make, &mut |change| tell(change, ui))?;
+    boot(args, &root, &installed, start, ui)
+}
+
+fn undo(args: &Args, root: &Root, ui: &Ui) -> anyhow::Result<Exit> {
+    let start = Instant::now();
+    let back = image::rollback(root, Mode::Make, &mut |change| tell(change, ui))?;
+    boot(args, root, &back, start, ui)
+}
+
+fn tell(change: &Change, ui: &Ui) {
+    ui.progress(&format!("{} {}", change.what, change.path));
+}
+
+fn boot(args: &Args, root: &Root, installed: &image::Report, start: Instant, ui: &Ui) -> anyhow::Result<Exit> {
+    ui.progress(&format!("booting {}", root.path().display()));
+    let ended = rerun(root, &args.given())?;
+    let elapsed = start.elapsed().as_secs_f64() * 1e3;
+    let value = json!({
+        "bundle": installed.bundle,
+        "signer": installed.signer,
+        "installed": installed.changes,
+        "code": ended.code,
+        "status": ended.status,
+        "elapsed_ms": elapsed,
+    });
+    ui.result(&value, &describe(installed, &ended, elapsed))?;
+    Ok(Exit::Boot(ended.code))
+}
+
+fn describe(installed: &image::Report, ended: &Rerun, elapsed: f64) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_report(&mut text, installed, ended, elapsed);
+    text
+}
+
+fn write_report(out: &mut String, installed: &image::Report, ended: &Rerun, elapsed: f64) -> std::fmt::Result {
+    if let (Some(bundle), Some(signer)) = (&installed.bundle, &installed.signer) {
+        writeln!(out, "bundle   {bundle}\nsigner   {signer}")?;
+    }
+    writeln!(out, "install  {} changes made", installed.changes.len())?;
+    match &ended.status {
+        Some(status) => {
+            writeln!(out, "boot     {}: {}", status.state, status.message)?;
+            tour::write_changes(out, status)?;
+        }
+        None => writeln!(out, "boot     ended with {} and left no status", ended.code)?,
+    }
+    writeln!(out, "time     {elapsed:.0} ms from source to node")
+}
+
+/// The executor that is named, or the one beside this program.
+pub(super) fn executor(named: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let path = match named {
+        Some(path) => path.to_owned(),
+        None => env::current_exe().context("looking for this program")?.with_file_name("compute-init-boot"),
+    };
+    if !path.is_file() {
+        bail!("the executor is not at {}: say where it is with --executor", path.display());
+    }
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::state_directory;
+
+    #[test]
+    fn the_users_state_is_where_xdg_has_it() {
+        let at = |xdg: Option<&str>, home: Option<&str>| state_directory(xdg.map(Into::into), home.map(Into::into));
+        assert_eq!(at(Some("/s"), Some("/h")).unwrap(), std::path::Path::new("/s/compute-init"));
+        assert_eq!(at(None, Some("/h")).unwrap(), std::path::Path::new("/h/.local/state/compute-init"));
+        assert_eq!(at(Some("rel"), Some("/h")).unwrap(), std::path::Path::new("/h/.local/state/compute-init"));
+        for (xdg, home) in [(None, None), (Some(""), None), (Some("rel"), Some("rel")), (None, Some(""))] {
+            assert!(at(xdg, home).unwrap_err().to_string().contains("--key"));
+        }
+    }
+}
