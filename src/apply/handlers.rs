@@ -23,12 +23,12 @@ pub(super) struct Handler<'p> {
 }
 
 impl<'p> Run<'p> {
-    /// Adds the handlers of a role, its dependencies' first.
-    pub(super) fn add_handlers(&self, play: &Current<'p>, role: &Rc<Instance<'p>>) {
+    /// Adds the handlers of a role, its dependencies' first; `around` is what brought the role in.
+    pub(super) fn add_handlers(&self, play: &Current<'p>, role: &Rc<Instance<'p>>, around: &Rc<Frame<'p>>) {
         for role in role.all_dependencies().iter().chain([role]) {
             let file = stem(role.from.handlers.as_deref().unwrap_or("main"));
             let Some(nodes) = role.role.handlers.get(file) else { continue };
-            let frame = self.role_frame(play, role);
+            let frame = self.role_frame(around, role);
             let name = Some(role.role.name.clone());
             self.collect_handlers(play, nodes, &frame, name.as_deref());
         }

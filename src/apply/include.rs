@@ -1,17 +1,22 @@
 //! include_tasks and include_role: what to run is known only now, once per item of a loop.
 
 use super::Run;
+use super::files::TaskFiles;
 use super::frame::{Frame, Kind};
 use super::play::Current;
+use super::report::Outcome;
+use super::result::{Done, boolean};
 use super::role::{Instance, Use, parent_dir};
+use super::scope::Scope;
+use super::task::Title;
 use super::walk::Flow;
-use crate::plan::{Data, From, IncludeFrom, Keywords, Map, Node, Task, limits};
+use crate::plan::{Action, Data, From, IncludeFrom, Keywords, Map, Node, Task, limits};
 use crate::vars::Templar;
 use std::borrow::Cow;
 use std::rc::Rc;
 
 /// What one item of an include asks for, templated.
-pub(super) enum Target<'p> {
+enum Target<'p> {
     /// A task file.
     Tasks { nodes: &'p [Node], file: String },
     /// A role.
@@ -19,21 +24,35 @@ pub(super) enum Target<'p> {
 }
 
 /// What an include names, before it is looked for.
-pub(super) enum Wanted {
+enum Wanted {
     /// A task file.
     File(String),
     /// A role and its files.
     Role { name: String, from: From, public: bool, allow_duplicates: bool },
 }
 
+/// One item of an include.
+struct Entry<'p, 't> {
+    target: Target<'p>,
+    apply: &'t Keywords,
+    /// The item's variables, which what is included sees.
+    locals: Map,
+}
+
+/// What an include comes to.
+enum Entries<'p, 't> {
+    /// Something to run.
+    Found(Vec<Entry<'p, 't>>),
+    /// Nothing: the result of the task.
+    None(Done),
+}
+
+/// Why what an include names is not there.
+struct Missing(String);
+
 impl<'p> Run<'p> {
     /// Templates an include's names.
-    pub(super) fn wanted_role(
-        &self,
-        templar: &Templar<'_>,
-        name: &Data,
-        from: &IncludeFrom,
-    ) -> Result<(String, From), String> {
+    fn wanted_role(&self, templar: &Templar<'_>, name: &Data, from: &IncludeFrom) -> Result<(String, From), String> {
         let text = |data: &Data| -> Result<String, String> {
             let value = templar.value(data).map_err(|e| e.to_string())?;
             value.as_str().map(str::to_owned).ok_or_else(|| format!("a name was expected, not {}", value.type_name()))
@@ -49,7 +68,7 @@ impl<'p> Run<'p> {
     }
 
     /// Looks for what an include names.
-    pub(super) fn target(&self, frame: &Rc<Frame<'p>>, wanted: Wanted) -> Result<Target<'p>, String> {
+    fn target(&self, frame: &Rc<Frame<'p>>, wanted: Wanted) -> Result<Target<'p>, String> {
         let plan = self.world.plan;
         match wanted {
             Wanted::File(name) => {
@@ -60,7 +79,8 @@ impl<'p> Run<'p> {
                     }
                     tried.push(candidate);
                 }
-                Err(format!("could not find the tasks file {name}; tried {}", tried.join(", ")))
+                let first = self.source_path(tried.first().map_or(name.as_str(), String::as_str));
+                Err(format!("Could not find or access '{first}' on the Ansible Controller."))
             }
             Wanted::Role { name, from, public, allow_duplicates } => {
                 let key = self.role_key(frame, &name)?;
@@ -120,14 +140,8 @@ impl<'p> Run<'p> {
     }
 
     /// Runs what an include found, in a frame of its own.
-    pub(super) fn included(
-        &self,
-        play: &Current<'p>,
-        frame: &Rc<Frame<'p>>,
-        include: (&Task, Map, &Keywords, Option<Data>),
-        target: Target<'p>,
-    ) -> Flow {
-        let (task, locals, apply, label) = include;
+    fn included(&self, play: &Current<'p>, frame: &Rc<Frame<'p>>, task: &Task, entry: Entry<'p, '_>) -> Flow {
+        let Entry { target, apply, locals } = entry;
         if frame.depth > limits::INCLUDE_DEPTH {
             return self.fatal(task.span, frame, "includes are nested too deep: does a file include itself?");
         }
@@ -142,19 +156,127 @@ impl<'p> Run<'p> {
         };
         match target {
             Target::Tasks { nodes, file } => {
-                self.listener.borrow_mut().included(&self.source_path(&file), label.as_ref());
                 outer.dir = parent_dir(&file);
                 self.collect_imports(play, nodes, &[]);
                 self.nodes(play, nodes, &applied(outer))
             }
             Target::Role(role) => {
-                if role.public.get() {
-                    play.roles.borrow_mut().push(Rc::clone(&role));
-                }
-                self.add_handlers(play, &role);
+                play.roles.borrow_mut().push(Rc::clone(&role));
+                let inner = applied(outer);
+                self.add_handlers(play, &role, &inner);
                 self.collect_role_imports(play, &role);
-                self.role(play, &role, &applied(outer))
+                self.role(play, &role, &inner)
             }
+        }
+    }
+
+    /// Runs an include: every item is resolved before the first of them runs, as Ansible does it.
+    pub(super) fn include(
+        &self,
+        play: &Current<'p>,
+        task: &Task,
+        frame: &Rc<Frame<'p>>,
+        scope: &Scope<'_, 'p>,
+        title: Title,
+    ) -> Flow {
+        let entries = match self.entries(play, task, frame, scope) {
+            Ok(Entries::Found(entries)) => entries,
+            Ok(Entries::None(done)) => return self.finish(play, task, frame, scope, title, done),
+            // What is not there cannot be ignored: Ansible lets no ignore_errors apply to it.
+            Err(Missing(reason)) => {
+                let mut done = Done::default();
+                done.put("reason", Data::Unsafe(reason));
+                done.put("failed", Data::Bool(true));
+                self.tell(Outcome::Failed, None, &done, "include");
+                return self.record(task, frame, &title, Outcome::Failed, &done);
+            }
+        };
+        let files = entries.iter().filter(|e| matches!(e.target, Target::Tasks { .. })).count();
+        self.report.borrow_mut().recap.ok += u32::try_from(files).unwrap_or(u32::MAX);
+        for entry in entries {
+            let flow = self.included(play, frame, task, entry);
+            if flow != Flow::Next {
+                return flow;
+            }
+        }
+        Flow::Next
+    }
+
+    /// What there is to include, item by item; or the result of a task that includes nothing.
+    fn entries<'t>(
+        &self,
+        play: &Current<'p>,
+        task: &'t Task,
+        frame: &Rc<Frame<'p>>,
+        scope: &Scope<'_, 'p>,
+    ) -> Result<Entries<'p, 't>, Missing> {
+        let none = |done: Done| Ok(Entries::None(done));
+        let items = match self.loop_items(task, frame, scope) {
+            Ok(items) => items,
+            Err(message) => {
+                return none(match self.excluded(task, frame, scope) {
+                    Ok(Some(condition)) => Done::skipped(&condition),
+                    _ => Done::failure(message),
+                });
+            }
+        };
+        let looped = items.is_some();
+        let items = items.unwrap_or_else(|| vec![Data::Null]);
+        let mut entries = Vec::new();
+        for index in 0..items.len() {
+            let inner = Scope::new(self, play, frame, Some(task));
+            if looped && let Err(message) = self.bind_item(task, frame, &inner, (&items, index)) {
+                return none(Done::failure(message));
+            }
+            match self.excluded(task, frame, &inner) {
+                Ok(None) => {}
+                Ok(Some(condition)) if looped => {
+                    let mut done = Done::skipped(&condition);
+                    let label = self.describe_item(task, frame, &inner, &items[index], &mut done);
+                    self.tell(Outcome::Skipped, Some(&label), &done, Self::module_of(task));
+                    continue;
+                }
+                Ok(Some(condition)) => return none(Done::skipped(&condition)),
+                Err(message) => return none(Done::failure(message)),
+            }
+            let (target, apply) = self.resolve(task, frame, &inner)?;
+            if let Target::Tasks { file, .. } = &target {
+                let label =
+                    looped.then(|| self.describe_item(task, frame, &inner, &items[index], &mut Done::default()));
+                self.listener.borrow_mut().included(&self.source_path(file), label.as_ref());
+            }
+            entries.push(Entry { target, apply, locals: inner.locals() });
+        }
+        match (entries.is_empty(), items.is_empty()) {
+            (true, true) => none(Done::empty_loop()),
+            (true, false) => none(Done::skipped(&Data::Bool(false))),
+            _ => Ok(Entries::Found(entries)),
+        }
+    }
+
+    fn resolve<'t>(
+        &self,
+        task: &'t Task,
+        frame: &Rc<Frame<'p>>,
+        scope: &Scope<'_, 'p>,
+    ) -> Result<(Target<'p>, &'t Keywords), Missing> {
+        let files = TaskFiles::new(self, frame);
+        let templar = self.templar(scope, &files);
+        match &task.action {
+            Action::IncludeTasks { file, apply } => {
+                let name = templar.value(file).map_err(|e| Missing(e.to_string()))?;
+                let name = name
+                    .as_str()
+                    .ok_or_else(|| Missing(format!("a file name was expected, not {}", name.type_name())))?;
+                Ok((self.target(frame, Wanted::File(name.to_owned())).map_err(Missing)?, apply.as_ref()))
+            }
+            Action::IncludeRole { name, from, apply, public, allow_duplicates } => {
+                let (name, from) = self.wanted_role(&templar, name, from).map_err(Missing)?;
+                let public = boolean(&templar.value(public).map_err(|e| Missing(e.to_string()))?);
+                let wanted = Wanted::Role { name, from, public, allow_duplicates: *allow_duplicates };
+                Ok((self.target(frame, wanted).map_err(Missing)?, apply.as_ref()))
+            }
+            Action::Module(_) | Action::Meta(_) => Err(Missing("not an include".to_owned())),
         }
     }
 }

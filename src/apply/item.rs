@@ -21,6 +21,8 @@ pub(super) struct Manner {
     pub diff: bool,
     pub no_log: bool,
     pub become_user: Option<String>,
+    /// The name under which delegate_to names this host.
+    pub delegated: Option<String>,
     pub environment: Vec<(String, String)>,
     pub deadline: Option<Instant>,
 }
@@ -38,6 +40,7 @@ impl<'p> Run<'p> {
             Ok(manner) => {
                 let mut done = self.attempts(task, module, frame, scope, &manner);
                 done.no_log |= manner.no_log;
+                done.delegated = manner.delegated;
                 return done;
             }
         };
@@ -85,6 +88,7 @@ impl<'p> Run<'p> {
         if let Some(host) = elsewhere.as_ref().and_then(Data::as_str).filter(|h| !h.starts_with(OMIT_PREFIX)) {
             self.require_here(host)?;
         }
+        let delegated = elsewhere.as_ref().and_then(Data::as_str).filter(|h| !h.starts_with(OMIT_PREFIX));
         let become_ = keyword(|k| &k.become_)?.is_some_and(|v| boolean(&v));
         let become_user = match keyword(|k| &k.become_user)? {
             Some(user) if become_ => user.as_str().map(str::to_owned).filter(|u| u != "root"),
@@ -103,6 +107,7 @@ impl<'p> Run<'p> {
             diff: keyword(|k| &k.diff)?.map_or(options.diff, |v| boolean(&v)),
             no_log,
             become_user,
+            delegated: delegated.map(str::to_owned),
             environment: self.environment_of(&templar, task, frame)?,
             deadline: [own, options.deadline].into_iter().flatten().min(),
         })

@@ -100,7 +100,7 @@ impl<'p> Run<'p> {
         let mut roles = Vec::new();
         for used in &play.play.roles {
             let role = Instance::new(self.world.plan, Use::of(used), Vec::new())?;
-            self.add_handlers(play, &role);
+            self.add_handlers(play, &role, &play.frame);
             play.roles.borrow_mut().push(Rc::clone(&role));
             self.collect_role_imports(play, &role);
             roles.push(role);
@@ -214,8 +214,8 @@ impl<'p> Run<'p> {
     }
 
     /// The frame in which a role's handler or an import stands when nothing else surrounds it.
-    pub(super) fn role_frame(&self, play: &Current<'p>, role: &Rc<Instance<'p>>) -> Rc<Frame<'p>> {
-        let mut frame = Rc::clone(&play.frame);
+    pub(super) fn role_frame(&self, around: &Rc<Frame<'p>>, role: &Rc<Instance<'p>>) -> Rc<Frame<'p>> {
+        let mut frame = Rc::clone(around);
         for role in role.parents.iter().chain([role]) {
             let mut inner = frame.inner(Kind::Role, role.keywords.clone());
             inner.role = Some(Rc::clone(role));

@@ -60,6 +60,8 @@ pub struct Event<'a> {
     pub action: &'a str,
     /// Differences, in diff mode.
     pub diff: &'a [Diff],
+    /// The name under which delegate_to named this host.
+    pub delegated: Option<&'a str>,
 }
 
 /// Hears what happens.

@@ -18,6 +18,8 @@ pub(super) struct Done {
     pub diff: Vec<Diff>,
     /// It is not to be shown.
     pub no_log: bool,
+    /// The name under which delegate_to named this host.
+    pub delegated: Option<String>,
 }
 
 impl Done {
@@ -33,6 +35,7 @@ impl Done {
                     changes: outcome.changes,
                     diff: outcome.diff,
                     no_log: false,
+                    delegated: None,
                 };
                 done.put("changed", Data::Bool(outcome.changed));
                 if outcome.skipped {
@@ -99,6 +102,7 @@ impl Done {
             _ => "All items completed",
         };
         done.no_log = any(|d| d.no_log);
+        done.delegated = items.iter().find_map(|d| d.delegated.clone());
         for item in &items {
             done.changes.extend(item.changes.iter().cloned());
         }
@@ -154,7 +158,7 @@ impl Done {
     /// `msg`, else a word on what failed.
     pub fn message(&self) -> String {
         let text = |name| self.get(name).and_then(Data::as_str).filter(|s| !s.is_empty());
-        text("msg").or_else(|| text("stderr")).unwrap_or("the task failed").to_owned()
+        text("msg").or_else(|| text("reason")).or_else(|| text("stderr")).unwrap_or("the task failed").to_owned()
     }
 
     /// `stdout_lines` and `stderr_lines` beside every `stdout` and `stderr`.

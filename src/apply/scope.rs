@@ -399,15 +399,13 @@ impl<'p> Run<'p> {
         let (inventory, options) = (self.world.inventory, self.world.options);
         let list = |l: &[String]| Data::List(l.iter().map(|s| text(s)).collect());
         let own = || Data::List(vec![text(&inventory.host)]);
-        let role_names = || {
-            let mut names: Vec<Data> = Vec::new();
-            for role in play.roles.borrow().iter() {
-                let name = text(&role.role.name);
-                if !names.contains(&name) {
-                    names.push(name);
-                }
-            }
-            Data::List(names)
+        let names = |roles: Vec<Rc<Instance<'p>>>| roles.iter().map(|r| text(&r.role.name)).collect::<Vec<_>>();
+        let used = || names(play.roles.borrow().clone());
+        let dependent = || names(play.roles.borrow().iter().flat_map(|r| r.all_dependencies()).collect());
+        let each_once = |mut list: Vec<Data>| {
+            let mut seen = Vec::new();
+            list.retain(|n| !seen.contains(n) && (seen.push(n.clone()), true).1);
+            Data::List(list)
         };
         Some(match name {
             "inventory_hostname" => text(&inventory.host),
@@ -429,10 +427,9 @@ impl<'p> Run<'p> {
             "ansible_skip_tags" => list(&options.skip_tags),
             "ansible_play_name" => text(play.play.name.as_deref().unwrap_or(&play.play.hosts.join(","))),
             "ansible_play_hosts" | "ansible_play_hosts_all" | "ansible_play_batch" | "play_hosts" => own(),
-            "role_names" | "ansible_play_role_names" | "ansible_role_names" => role_names(),
-            "ansible_dependent_role_names" => Data::List(
-                play.roles.borrow().iter().flat_map(|r| r.all_dependencies()).map(|r| text(&r.role.name)).collect(),
-            ),
+            "role_names" | "ansible_play_role_names" => Data::List(used()),
+            "ansible_role_names" => each_once([dependent(), used()].concat()),
+            "ansible_dependent_role_names" => each_once(dependent()),
             _ => return None,
         })
     }

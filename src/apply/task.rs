@@ -3,7 +3,6 @@
 use super::Run;
 use super::files::TaskFiles;
 use super::frame::Frame;
-use super::include::{Target, Wanted};
 use super::inherit::{effective, tags};
 use super::play::Current;
 use super::report::{Event, Failed, Outcome, TaskStart};
@@ -11,7 +10,7 @@ use super::result::{Done, boolean};
 use super::scope::Scope;
 use super::walk::Flow;
 use crate::plan::status::TaskReport;
-use crate::plan::{Action, Data, Keywords, Map, Meta, Span, Task, limits};
+use crate::plan::{Action, Data, Map, Meta, Span, Task, limits};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -179,7 +178,7 @@ impl<'p> Run<'p> {
         }
     }
 
-    fn tell(&self, outcome: Outcome, item: Option<&Data>, done: &Done, action: &str) {
+    pub(super) fn tell(&self, outcome: Outcome, item: Option<&Data>, done: &Done, action: &str) {
         let mut shown = Map::new();
         let result = if done.no_log {
             let text = "the output has been hidden due to the fact that 'no_log: true' was specified for this result";
@@ -189,15 +188,15 @@ impl<'p> Run<'p> {
         } else {
             &done.result
         };
-        let hidden = Data::str("(censored due to no_log)");
-        let item = if done.no_log { item.map(|_| &hidden) } else { item };
+        let item = if done.no_log { item.map(|_| &Data::Null) } else { item };
         let diff = if done.no_log { &[][..] } else { &done.diff };
-        let aggregate = item.is_none() && done.has("results");
-        self.listener.borrow_mut().result(&Event { outcome, item, aggregate, result, action, diff });
+        let aggregate = item.is_none() && done.has("results") && !done.no_log;
+        let delegated = done.delegated.as_deref();
+        self.listener.borrow_mut().result(&Event { outcome, item, aggregate, result, action, diff, delegated });
     }
 
     /// Registers, notifies, counts and reports a task's result.
-    fn finish(
+    pub(super) fn finish(
         &self,
         play: &Current<'p>,
         task: &Task,
@@ -221,7 +220,14 @@ impl<'p> Run<'p> {
     }
 
     /// Puts a result into the report and says how to go on.
-    fn record(&self, task: &Task, frame: &Rc<Frame<'p>>, title: &Title, outcome: Outcome, done: &Done) -> Flow {
+    pub(super) fn record(
+        &self,
+        task: &Task,
+        frame: &Rc<Frame<'p>>,
+        title: &Title,
+        outcome: Outcome,
+        done: &Done,
+    ) -> Flow {
         let mut report = self.report.borrow_mut();
         let recap = &mut report.recap;
         match outcome {
@@ -339,88 +345,6 @@ impl<'p> Run<'p> {
                 Flow::Next
             }
             Meta::EndPlay | Meta::EndHost | Meta::EndBatch => Flow::End,
-        }
-    }
-
-    fn include(
-        &self,
-        play: &Current<'p>,
-        task: &Task,
-        frame: &Rc<Frame<'p>>,
-        scope: &Scope<'_, 'p>,
-        title: Title,
-    ) -> Flow {
-        let items = match self.loop_items(task, frame, scope) {
-            Ok(items) => items,
-            Err(message) => {
-                let done = match self.excluded(task, frame, scope) {
-                    Ok(Some(condition)) => Done::skipped(&condition),
-                    _ => Done::failure(message),
-                };
-                return self.finish(play, task, frame, scope, title, done);
-            }
-        };
-        let looped = items.is_some();
-        let items = items.unwrap_or_else(|| vec![Data::Null]);
-        let mut entered = false;
-        for index in 0..items.len() {
-            let inner = Scope::new(self, play, frame, Some(task));
-            if looped && let Err(message) = self.bind_item(task, frame, &inner, (&items, index)) {
-                return self.finish(play, task, frame, scope, title, Done::failure(message));
-            }
-            match self.excluded(task, frame, &inner) {
-                Ok(None) => {}
-                Ok(Some(condition)) => {
-                    if !looped {
-                        return self.finish(play, task, frame, scope, title, Done::skipped(&condition));
-                    }
-                    continue;
-                }
-                Err(message) => return self.finish(play, task, frame, scope, title, Done::failure(message)),
-            }
-            let (target, apply) = match self.resolve(task, frame, &inner) {
-                Ok(found) => found,
-                Err(message) => return self.finish(play, task, frame, scope, title, Done::failure(message)),
-            };
-            if !entered {
-                self.report.borrow_mut().recap.ok += u32::from(matches!(target, Target::Tasks { .. }));
-            }
-            entered = true;
-            let label = looped.then(|| self.describe_item(task, frame, &inner, &items[index], &mut Done::default()));
-            let flow = self.included(play, frame, (task, inner.locals(), apply, label), target);
-            if flow != Flow::Next {
-                return flow;
-            }
-        }
-        if !entered {
-            let done = if items.is_empty() { Done::empty_loop() } else { Done::skipped(&Data::Bool(false)) };
-            return self.finish(play, task, frame, scope, title, done);
-        }
-        Flow::Next
-    }
-
-    fn resolve<'t>(
-        &self,
-        task: &'t Task,
-        frame: &Rc<Frame<'p>>,
-        scope: &Scope<'_, 'p>,
-    ) -> Result<(Target<'p>, &'t Keywords), String> {
-        let files = TaskFiles::new(self, frame);
-        let templar = self.templar(scope, &files);
-        match &task.action {
-            Action::IncludeTasks { file, apply } => {
-                let name = templar.value(file).map_err(|e| e.to_string())?;
-                let name =
-                    name.as_str().ok_or_else(|| format!("a file name was expected, not {}", name.type_name()))?;
-                Ok((self.target(frame, Wanted::File(name.to_owned()))?, apply.as_ref()))
-            }
-            Action::IncludeRole { name, from, apply, public, allow_duplicates } => {
-                let (name, from) = self.wanted_role(&templar, name, from)?;
-                let public = boolean(&templar.value(public).map_err(|e| e.to_string())?);
-                let wanted = Wanted::Role { name, from, public, allow_duplicates: *allow_duplicates };
-                Ok((self.target(frame, wanted)?, apply.as_ref()))
-            }
-            Action::Module(_) | Action::Meta(_) => Err("not an include".to_owned()),
         }
     }
 }

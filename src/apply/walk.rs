@@ -123,7 +123,7 @@ impl<'p> Run<'p> {
             ("type", "role"),
             ("name", role.role.name.as_str()),
             ("argument_spec_name", entry),
-            ("path", &role.role.path),
+            ("path", &self.source_path(&role.role.path)),
         ] {
             context.insert(Data::str(key), Data::Unsafe(value.to_owned()));
         }
@@ -159,7 +159,7 @@ impl<'p> Run<'p> {
 
     fn add_role(&self, play: &Current<'p>, block: &'p Block, role: Rc<Instance<'p>>) {
         play.add_import(block, &role);
-        self.add_handlers(play, &role);
+        self.add_handlers(play, &role, &play.frame);
         play.roles.borrow_mut().push(Rc::clone(&role));
         let mut chain = role.parents.clone();
         chain.push(Rc::clone(&role));

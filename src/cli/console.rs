@@ -126,7 +126,10 @@ impl Listener for Console<'_> {
                 }
             }
         }
-        let host = self.host.clone();
+        let host = match event.delegated {
+            Some(name) => format!("{} -> {name}", self.host),
+            None => self.host.clone(),
+        };
         let item = event.item.map(|i| format!(" => (item={})", label(i))).unwrap_or_default();
         let failed = matches!(event.outcome, Outcome::Failed | Outcome::Ignored);
         if failed && event.item.is_some() {

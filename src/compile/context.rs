@@ -29,6 +29,8 @@ pub(super) struct Compiler<'t> {
     pub open_handlers: bool,
     /// What is notified, and where.
     pub notified: Vec<(String, Place)>,
+    /// Modules that some module_defaults names: arguments that are missing may come from there.
+    pub defaulted: HashSet<&'static str>,
     /// The directory of the playbook.
     pub playbook_dir: String,
 }
@@ -111,6 +113,7 @@ impl<'t> Compiler<'t> {
             handlers: HashSet::new(),
             open_handlers: false,
             notified: Vec::new(),
+            defaulted: HashSet::new(),
             playbook_dir: parent(playbook).to_owned(),
         }
     }

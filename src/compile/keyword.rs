@@ -117,7 +117,11 @@ impl Compiler<'_> {
             "tags" => k.tags = self.tags(scope, value),
             "vars" => k.vars = self.variables(scope, value),
             "environment" => k.environment = self.layers(scope, value, "environment"),
-            "module_defaults" => k.module_defaults = self.layers(scope, value, "module_defaults"),
+            "module_defaults" => {
+                k.module_defaults = self.layers(scope, value, "module_defaults");
+                let names = k.module_defaults.iter().filter_map(Data::as_map).flat_map(|m| m.keys());
+                self.defaulted.extend(names.filter_map(Data::as_str).filter_map(spec::find).map(|s| s.name));
+            }
             "become" => k.become_ = self.flag(scope, value, name),
             "become_user" => k.become_user = self.text(scope, value, name),
             "become_method" => k.become_method = self.text(scope, value, name),

@@ -149,6 +149,9 @@ impl Compiler<'_> {
     }
 
     fn problem(&mut self, scope: &Scope, named: &Named, (spec, code, problem): (&'static ModuleSpec, Code, Problem)) {
+        if code == Code::MISSING_PARAMETER && self.defaulted.contains(spec.name) {
+            return;
+        }
         let root = problem.param.split(['.', '[']).next().unwrap_or_default();
         let node = self.key_of(named, root, code);
         let mut message = problem.message;

@@ -181,12 +181,10 @@ impl Compiler<'_> {
 
     fn argument_specs(&mut self, scope: &Scope, specs: &Node) {
         for (name, _, entry) in pairs(self, scope, specs) {
-            let options = entry.get("options").map(Node::data);
-            match options {
-                Some(options @ Data::Map(_)) => {
-                    self.role_mut(scope).argument_specs.insert(Data::str(name), options);
+            match entry.get("options").map(Node::data) {
+                None | Some(Data::Null | Data::Map(_)) => {
+                    self.role_mut(scope).argument_specs.insert(Data::str(name), entry.data());
                 }
-                None | Some(Data::Null) => {}
                 Some(_) => self.error(scope, entry, Code::WRONG_TYPE, "`options` takes a dictionary"),
             }
         }

@@ -166,7 +166,7 @@ pub struct Role {
     pub vars: IndexMap<String, Map>,
     /// `dependencies` of `meta/main.yml`.
     pub dependencies: Vec<RoleUse>,
-    /// `argument_specs` of `meta/`: entry point to its `options`.
+    /// `argument_specs` of `meta/`: entry point to `options`, `short_description` and what else is written there.
     pub argument_specs: Map,
     /// `allow_duplicates` of `meta/main.yml`.
     pub allow_duplicates: bool,

@@ -55,6 +55,8 @@ CORRECTIONS = {
     # Documented as text, used as dictionaries.
     ("validate_argument_spec", "argument_spec"): {"type": "dict"},
     ("validate_argument_spec", "provided_arguments"): {"type": "dict"},
+    # What ansible-core gives the task that it puts before a role.
+    ("validate_argument_spec", "validate_args_context"): {"type": "dict"},
     ("group_by", "parents"): {"default": ["all"]},
 }
 # Parameters of the argument spec that only action plugins fill in.

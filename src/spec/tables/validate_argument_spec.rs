@@ -8,6 +8,7 @@ pub static SPEC: ModuleSpec = ModuleSpec {
     params: &[
         Param { name: "argument_spec", kind: Kind::Dict, required: true, ..Param::DEFAULT },
         Param { name: "provided_arguments", kind: Kind::Dict, ..Param::DEFAULT },
+        Param { name: "validate_args_context", kind: Kind::Dict, ..Param::DEFAULT },
     ],
     ..ModuleSpec::DEFAULT
 };
