@@ -7,6 +7,7 @@ use crate::plan::{FileRef, SOURCE_ROOT, limits};
 use crate::vars::Files;
 use std::collections::BTreeSet;
 use std::io::{self, Read};
+use std::path::Path;
 use std::rc::Rc;
 
 /// The bytes of the bundle's files, verified by whoever gives them.
@@ -55,6 +56,12 @@ impl<'s, 'p> TaskFiles<'s, 'p> {
         list
     }
 
+    /// Whether the source tree lies here, and not only in a bundle: a name that came about at run time may lead to any
+    /// of its files.
+    fn on_disk(&self) -> bool {
+        self.run.world.options.source_root.is_some()
+    }
+
     fn in_source<'n>(&self, path: &'n str) -> Option<&'n str> {
         let root = self.run.source_root();
         path.strip_prefix(root).and_then(|rest| rest.strip_prefix('/').or(rest.is_empty().then_some("")))
@@ -71,7 +78,7 @@ impl Files for TaskFiles<'_, '_> {
         };
         if name.starts_with('/') {
             let there = match self.in_source(name) {
-                Some(relative) => known(&normal(relative)),
+                Some(relative) => known(&normal(relative)) || (self.on_disk() && Path::new(name).exists()),
                 None => std::fs::symlink_metadata(name).is_ok(),
             };
             return if there { Ok(name.to_owned()) } else { Err(vec![name.to_owned()]) };
@@ -88,6 +95,7 @@ impl Files for TaskFiles<'_, '_> {
         let relative = normal(relative);
         match self.run.world.plan.files.get(&relative) {
             Some(file) => self.run.world.blobs.read(&relative, file),
+            None if self.on_disk() => read_bounded(path),
             None => Err(io::Error::new(io::ErrorKind::NotFound, format!("{relative} is not in the bundle"))),
         }
     }

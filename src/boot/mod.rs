@@ -60,9 +60,13 @@ fn stages(session: &mut Session, outside: Outside, facts: Rc<dyn FactSource>) ->
     let Outside { verified, metadata, export, .. } = outside;
     let verified = session.stage("verify", |s| verify::run(s, verified))?;
     let admitted = session.stage("gate", |s| gate::run(s, verified, metadata))?;
-    let mounted = session.stage("mount", |s| mount::run(s, admitted, export))?;
-    let staged = session.stage("stage", |s| stage::run(s, mounted))?;
-    let scope = session.stage("overlay", |s| overlay::run(s, staged))?;
+    let scope = if admitted.verified.plan().self_contained {
+        session.stage("overlay", |_| Ok(overlay::alone(admitted)))?
+    } else {
+        let mounted = session.stage("mount", |s| mount::run(s, admitted, export))?;
+        let staged = session.stage("stage", |s| stage::run(s, mounted))?;
+        session.stage("overlay", |s| overlay::run(s, staged))?
+    };
     let applied = session.stage("apply", |s| apply::run(s, scope, facts))?;
     session.stage("resume", |s| resume::run(s, &applied))
 }

@@ -73,6 +73,13 @@ pub fn run(session: &mut Session, staged: Staged) -> Result<(Scope, String), Sto
     Ok((Scope { verified, inventory, extra, trial }, note))
 }
 
+/// The scope of a playbook that fetches its variables itself: this machine, as `ansible-playbook` sees localhost.
+pub fn alone(admitted: Admitted) -> (Scope, String) {
+    let note = "the playbook fetches its export and variables itself: mount, stage and overlay stand aside";
+    let inventory = Inventory::single("localhost");
+    (Scope { verified: admitted.verified, inventory, extra: Map::new(), trial: None }, note.to_owned())
+}
+
 /// This host, its groups and the others, as the export tells them.
 fn inventory(short: &str, mut hostvars: Map, others: Vec<(String, Map)>) -> Result<Inventory, Stop> {
     let host = match hostvars.get(&Key("inventory_hostname")) {

@@ -140,6 +140,11 @@ impl<'t> Compiler<'t> {
         Span { file: u32::try_from(index).unwrap_or(u32::MAX), line: mark.line, column: mark.column }
     }
 
+    /// The file of a span.
+    pub fn source_of(&self, span: Span) -> Option<String> {
+        self.sources.get_index(span.file as usize).cloned()
+    }
+
     /// The place of a node.
     pub fn place(&self, scope: &Scope, node: &Node) -> Place {
         Place { file: scope.file.clone(), at: location(node) }
@@ -235,6 +240,11 @@ impl<'t> Compiler<'t> {
         }
         self.bag.push(diagnostic);
     }
+}
+
+/// The place of a span.
+pub(super) fn location_of(span: Span) -> Location {
+    Location { line: span.line.max(1), column: span.column.max(1), length: 1 }
 }
 
 /// The place of a node, as far as it lies in one line.

@@ -14,6 +14,7 @@ mod keyword;
 mod lint;
 mod list;
 mod module;
+mod own_boot;
 mod playbook;
 mod role;
 mod split;
@@ -49,5 +50,6 @@ pub fn compile(tree: &Tree, playbook: &str, options: &Options) -> Result<Compile
     let mut compiler = context::Compiler::new(tree, playbook, options);
     compiler.playbook(playbook);
     compiler.check_notifications();
+    compiler.own_boot();
     compiler.finish()
 }

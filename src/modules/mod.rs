@@ -44,6 +44,7 @@ mod set_fact;
 mod setup;
 mod slurp;
 mod stat;
+mod synchronize;
 mod sysctl;
 mod systemd;
 mod tempfile;
@@ -170,6 +171,7 @@ pub fn find(name: &str) -> Option<Run> {
         "ansible.builtin.validate_argument_spec" => validate_argument_spec::run,
         "ansible.builtin.wait_for" => wait_for::run,
         "ansible.posix.selinux" => selinux::run,
+        "ansible.posix.synchronize" => synchronize::run,
         "ansible.posix.sysctl" => sysctl::run,
         "community.general.modprobe" => modprobe::run,
         "community.general.timezone" => timezone::run,

@@ -46,6 +46,9 @@ pub struct Plan {
     /// What the plan can ask of the world outside it.
     #[serde(default)]
     pub needs: Needs,
+    /// The playbook fetches its export and loads its variables itself: the boot's own stages for that stand aside.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub self_contained: bool,
 }
 
 /// A file of the source tree that travels in the bundle.

@@ -131,6 +131,13 @@ codes! {
         "The file is empty: nothing is done.";
     SECRET_METADATA = 705, "a secret in plain sight",
         "A password or key is written in the source and would be readable in the bundle. Keep secrets in the control export.";
+    SELF_CONTAINED = 706, "a playbook that fetches its export itself",
+        "The play mounts an export and loads variables from it, and uses none of the variables that a boot gives it. On \
+         the node the stages mount, stage and overlay stand aside, and the playbook is run for `localhost` as it is. \
+         With these stages the export is mounted where only they see it, under a deadline, with retries; a node gets \
+         only what is its own; and a staged copy can stand in for a control node that is away. To use them, take the \
+         variables compute_init_metadata, compute_init_staged and compute_init_host. `compute_init_self_contained: \
+         false` (or true) among a play's vars says it outright.";
 }
 
 /// The explanation of a code, written as `CI0101`, `ci101` or `101`.

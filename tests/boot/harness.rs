@@ -55,6 +55,11 @@ impl Bench {
 
     /// A bundle whose role `alpha` has these tasks.
     pub fn bundle(&self, tasks: &[(&str, Map)]) {
+        self.seal(&self.plan(tasks));
+    }
+
+    /// A plan whose role `alpha` has these tasks.
+    pub fn plan(&self, tasks: &[(&str, Map)]) -> Plan {
         let mut plan = Plan { format: FORMAT, playbook: "site.yml".into(), ..Plan::default() };
         plan.sources.push("roles/alpha/tasks/main.yml".into());
         plan.needs.variables = vec!["wanted".into()];
@@ -74,7 +79,12 @@ impl Bench {
         let roles = vec![RoleUse { role: "alpha".into(), ..RoleUse::default() }];
         let gather_facts = Some(Data::Bool(false));
         plan.plays.push(Play { hosts: vec!["all".into()], gather_facts, roles, ..Play::default() });
-        let mut sealed = assemble(&plan, &BTreeMap::new()).unwrap();
+        plan
+    }
+
+    /// The bundle of a plan, signed by a key that the node trusts.
+    pub fn seal(&self, plan: &Plan) {
+        let mut sealed = assemble(plan, &BTreeMap::new()).unwrap();
         let key = SigningKey::generate().unwrap();
         sealed.sign(&key);
         fs::write(self.path("bundle.tar.gz"), sealed.archive(0).unwrap()).unwrap();

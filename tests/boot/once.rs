@@ -1,6 +1,7 @@
 //! One boot after the other: what it says, what it leaves, that the second changes nothing.
 
 use crate::harness::{Bench, FOREIGN, OWN, SOURCE_ROOT, command};
+use compute_init::plan::Plan;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
@@ -139,4 +140,32 @@ fn variables_that_are_missing_or_turn_in_a_circle_fail_their_task() {
         bench.refused(&[], "failed", 3, says);
         assert!(bench.status()["message"].as_str().unwrap().contains("task Use it failed"));
     }
+}
+
+#[test]
+fn a_playbook_that_fetches_its_export_itself_gets_none_of_ours() {
+    let bench = Bench::new();
+    let made = bench.path("made").display().to_string();
+    let task = (
+        "Make it",
+        command(
+            &format!("/bin/sh -c 'echo {{{{ wanted | default(\"none\") }}}} {{{{ inventory_hostname }}}} > {made}'"),
+            None,
+        ),
+    );
+    let plan = Plan { self_contained: true, ..bench.plan(&[task]) };
+    bench.seal(&plan);
+    // No export is reached for: there is none.
+    let boot = bench.boot(&["--export", "/nowhere/at/all", "--no-resume"]);
+    boot.ready();
+    assert!(boot.out.contains("mount, stage and overlay stand aside"), "{}", boot.out);
+    assert_eq!(fs::read_to_string(bench.path("made")).unwrap(), "none localhost\n");
+    assert!(!bench.path("state/staged").exists(), "nothing is staged");
+    let names: Vec<_> = bench.status()["stages"].as_array().unwrap().iter().map(|s| s["name"].clone()).collect();
+    assert_eq!(names, ["verify", "gate", "overlay", "apply", "resume"]);
+    // The gate holds for it too.
+    fs::remove_file(bench.path("made")).unwrap();
+    bench.metadata(r#"{"meta": {"compute": "false"}}"#);
+    assert!(bench.boot(&[]).out.contains("not-compute"));
+    assert!(!bench.path("made").exists());
 }

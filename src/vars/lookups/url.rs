@@ -1,13 +1,15 @@
-//! The url lookup: HTTP only, bounded in time and size.
+//! The url lookup: HTTP and files, bounded in time and size.
 
 use super::options::{Options, term};
 use crate::plan::limits;
+use crate::sys::file::read_bounded;
 use crate::sys::http::Request;
 use crate::sys::resolve;
 use crate::vars::pytext::lines;
 use crate::vars::{CallArgs, Env, Outcome, TemplateError, Text, Value};
 use base64::Engine;
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Seconds that a request may take unless the role says otherwise; Ansible's own default.
@@ -34,6 +36,13 @@ pub fn url(env: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
     let mut out = Vec::new();
     for value in &terms {
         let address = term(value)?;
+        if let Some(path) = address.strip_prefix("file://") {
+            let read = read_bounded(Path::new(path), limits::EXPORT_FILE);
+            let body =
+                read.map_err(|e| TemplateError::other(format!("Failed lookup url for {address} : {path}: {e}")))?;
+            add(&mut out, &body, split_lines);
+            continue;
+        }
         let mut request = Request::get(&address, Instant::now() + timeout, limits::EXPORT_FILE);
         request.headers.clone_from(&headers);
         let response = request
@@ -43,13 +52,17 @@ pub fn url(env: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
             let problem = format!("HTTP Error {}: {}", response.status, response.reason);
             return Err(TemplateError::other(format!("Received HTTP error for {address} : {problem}")));
         }
-        let text = Text::from_bytes(&response.body);
-        match split_lines {
-            true => out.extend(lines(text.as_str()).into_iter().map(Value::from)),
-            false => out.push(Value::Str(text)),
-        }
+        add(&mut out, &response.body, split_lines);
     }
     Ok(out)
+}
+
+fn add(out: &mut Vec<Value>, body: &[u8], split_lines: bool) {
+    let text = Text::from_bytes(body);
+    match split_lines {
+        true => out.extend(lines(text.as_str()).into_iter().map(Value::from)),
+        false => out.push(Value::Str(text)),
+    }
 }
 
 fn addresses(env: &Env, name: &str, deadline: Duration) -> Vec<IpAddr> {
