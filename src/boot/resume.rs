@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 pub const OURS: &str = "compute-init:";
 /// Reasons that Slurm itself gives.
 const SLURMS: [&str; 2] = ["Not responding", "Node unexpectedly rebooted"];
+/// How long a failed boot tries to tell Slurm, at most.
+const DRAINING: Duration = Duration::from_secs(60);
 /// How far the node's clocks may be apart.
 const SLACK: i64 = 5;
 
@@ -122,20 +124,35 @@ pub fn decide(node: &Node, policy: Policy) -> Decision {
 }
 
 /// Tells Slurm why the boot failed, as well as that can be done. Somebody else's drain keeps its reason.
+///
+/// A boot can fail before this machine's slurmd is up, and a configless scontrol learns from slurmd where slurmctld is:
+/// so it is tried for a while, unless slurmd will not run at all.
 pub fn drain(session: &mut Session, reason: &str) {
     if session.options.check || session.options.no_resume {
         return;
     }
     let host = session.host.clone();
-    let text = match slurm::show(session.runner, &host) {
-        Asked::NoSlurm | Asked::Unknown => return,
-        Asked::Node(node) if node.has("DRAIN") && !node.reason.starts_with(OURS) => {
-            format!("drained already (reason: {})", slurm::plain(&node.reason))
+    let until = Instant::now() + session.config.deadlines.resume.min(DRAINING);
+    let runner = &Bounded::new(session.runner, until);
+    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2), until);
+    let mut asked_systemd = false;
+    let text = loop {
+        let trouble = match slurm::show(runner, &host) {
+            Asked::NoSlurm | Asked::Unknown => return,
+            Asked::Node(node) if node.has("DRAIN") && !node.reason.starts_with(OURS) => {
+                break format!("drained already (reason: {})", slurm::plain(&node.reason));
+            }
+            Asked::Node(_) => match slurm::drain(runner, &host, &format!("{OURS} {reason}")) {
+                Ok(()) => break format!("drained (reason: {OURS} {})", slurm::plain(reason)),
+                Err(e) => e,
+            },
+            Asked::Away(why) => why,
+        };
+        let hopeless = !asked_systemd && !slurm::slurmd_runs(runner) && !slurm::slurmd_starts_at_boot(runner);
+        asked_systemd = true;
+        if hopeless || !backoff.wait() {
+            break format!("could not be drained: {trouble}");
         }
-        _ => match slurm::drain(session.runner, &host, &format!("{OURS} {reason}")) {
-            Ok(()) => format!("drained (reason: {OURS} {})", slurm::plain(reason)),
-            Err(e) => format!("could not be drained: {e}"),
-        },
     };
     session.line(&format!("slurm              {host} {text}"));
 }

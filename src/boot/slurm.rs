@@ -89,6 +89,13 @@ pub fn slurmd_runs(runner: &dyn Runner) -> bool {
     }
 }
 
+/// Whether systemd starts slurmd at boot: it may then come up although it does not run yet.
+pub fn slurmd_starts_at_boot(runner: &dyn Runner) -> bool {
+    let command =
+        Command { timeout: Some(CALL), ..Command::new(["systemctl", "is-enabled", "slurmd.service"]).read_only() };
+    runner.run(&command).is_ok_and(|o| String::from_utf8_lossy(&o.stdout).trim() == "enabled")
+}
+
 /// Asks Slurm to resume the node.
 pub fn resume(runner: &dyn Runner, name: &str) -> Result<(), String> {
     update(runner, &[format!("nodename={name}"), "state=resume".to_owned()])

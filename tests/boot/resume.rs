@@ -162,3 +162,34 @@ fn a_drain_of_somebody_else_keeps_its_reason() {
     assert!(updates(&bench).is_empty(), "{:?}", updates(&bench));
     assert!(boot.out.contains("drained already (reason: maintenance)"), "{}", boot.out);
 }
+
+#[test]
+fn a_failed_boot_waits_for_slurm_to_be_told() {
+    let bench = Bench::new();
+    slurm(&bench, &show("IDLE", ""));
+    for n in 0..3 {
+        bench.write(&format!("bin/slurm/away.{n}"), "");
+    }
+    bench.bundle(&[("Break", command("/bin/false", None))]);
+    let boot = bench.boot(&[]);
+    assert_eq!((boot.code, updates(&bench).len()), (3, 1), "{}", boot.out);
+    assert!(boot.out.contains("n0 drained (reason: compute-init: role alpha: task Break failed"), "{}", boot.out);
+}
+
+#[test]
+fn a_failed_boot_ends_where_slurm_cannot_be_told() {
+    for (slurmd, least) in [("inactive\n", 0), ("active\n", 800)] {
+        let bench = Bench::new();
+        slurm(&bench, &show("IDLE", ""));
+        bench.write("bin/slurm/away", "");
+        bench.write("bin/slurm/slurmd", slurmd);
+        bench.config("deadlines: {resume: 2}\n");
+        bench.bundle(&[("Break", command("/bin/false", None))]);
+        let start = Instant::now();
+        let boot = bench.boot(&[]);
+        assert_eq!((boot.code, bench.status()["state"].as_str()), (3, Some("failed")), "{}", boot.out);
+        assert!(boot.out.contains("could not be drained"), "{}", boot.out);
+        assert!(start.elapsed() > Duration::from_millis(least), "{slurmd}: {:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(20) && updates(&bench).is_empty());
+    }
+}
