@@ -180,9 +180,12 @@ fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
     if !report.added.is_empty() {
         writeln!(out, "added     {} (an image has them, this machine has not)", report.added.join(", "))?;
     }
-    for (boot, name) in report.boots.iter().zip(["First boot", "Second boot"]) {
+    for (boot, name) in report.boots.iter().zip(["first boot", "second boot"]) {
         let status = &boot.status;
-        writeln!(out, "\n{name}: {}: {}", status.state, status.message)?;
+        writeln!(out, "\n{name}: {}, {} changed", status.state, status.recap.changed)?;
+        if status.state != State::Ready {
+            writeln!(out, "  {}", status.message)?;
+        }
         for stage in &status.stages {
             writeln!(out, "  {:<8} {:>8.1} ms  {}", stage.name, stage.ms, stage.note)?;
         }
