@@ -46,16 +46,16 @@ impl Wanted<'_> {
         }
         self.push_text(&mut argv, "-s", "shell");
         self.push_expiry(&mut argv);
-        if let Some(hash) = &self.password {
-            argv.push("-p".into());
-            argv.push(self.locked(hash).into());
-        }
         self.push_home_options(&mut argv);
         if self.args.flag("system") {
             argv.push("-r".into());
         }
         argv.push(self.name.clone().into());
-        let ran = self.change(argv)?;
+        let mut ran = self.change(argv)?;
+        if let Some(hash) = self.password.as_deref().filter(|_| ran.rc == 0) {
+            // Until then useradd's own "!" keeps the account closed.
+            self.set_password(&mut ran, hash)?;
+        }
         match self.local && ran.rc == 0 {
             true => self.create_local_rest(ran, &groups),
             false => Ok(ran),
@@ -109,11 +109,6 @@ impl Wanted<'_> {
         }
     }
 
-    /// The hash as the account's lock wants it.
-    pub(super) fn locked(&self, hash: &str) -> String {
-        if self.password_lock == Some(true) { format!("!{hash}") } else { hash.to_owned() }
-    }
-
     /// The groups asked for, without the user's primary one, each known to exist.
     fn supplementary(&self) -> Result<Vec<String>, Failure> {
         let primary = self.info()?.map(|u| u.gid);
@@ -147,11 +142,16 @@ impl Wanted<'_> {
     /// Runs a further command, with its output after that of the ones before.
     pub(super) fn also(&self, ran: &mut Ran, argv: Vec<OsString>) -> Result<(), Failure> {
         let next = self.change(argv)?;
-        ran.rc = next.rc;
-        ran.stdout.extend(next.stdout);
-        ran.stderr.extend(next.stderr);
+        append(ran, next);
         Ok(())
     }
+}
+
+/// The outcome of two commands as if they were one.
+pub(super) fn append(ran: &mut Ran, next: Ran) {
+    ran.rc = next.rc;
+    ran.stdout.extend(next.stdout);
+    ran.stderr.extend(next.stderr);
 }
 
 fn parent(path: &str) -> &str {

@@ -1,10 +1,12 @@
 //! `user`: users through the system's useradd, usermod, userdel and chage.
 //!
-//! `create` and `modify` make the command lines, `home` makes home directories, `ssh_key` key pairs.
+//! `create` and `modify` make the command lines, `password` sets hashes, `home` makes home directories, `ssh_key` key
+//! pairs.
 
 mod create;
 mod home;
 mod modify;
+mod password;
 mod ssh_key;
 
 use super::accounts::{Accounts, User};
@@ -13,7 +15,6 @@ use super::params::{Params, change, failure, int, text};
 use super::{Context, Failure, Outcome};
 use crate::plan::Data;
 use crate::spec::Args;
-use crate::sys::command::Command;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -63,6 +64,13 @@ pub(super) fn run_at(ctx: &Context, args: &Args, root: &Path) -> Result<Outcome,
     };
     if args.text("umask").is_some() && wanted.local {
         return Err(Failure::new("'umask' can not be used with 'local'"));
+    }
+    wanted.demand_one_line()?;
+    if args.flag("generate_ssh_key") && args.text("ssh_key_passphrase").is_some_and(|p| !p.is_empty()) {
+        // ssh-keygen reads it from a terminal, which a boot has not, or as an argument, which everyone can read.
+        let msg = "ssh_key_passphrase cannot be handed to ssh-keygen without showing it to every user of the node; \
+                   make the key without a passphrase, or elsewhere";
+        return Err(Failure::new(msg));
     }
     let mut report = Report::default();
     wanted.warn(&mut report);
@@ -146,12 +154,7 @@ impl Wanted<'_> {
         if self.ctx.check {
             return Ok(Ran::default());
         }
-        let Some(hash) = self.password.as_deref().filter(|p| !p.is_empty()) else {
-            return exec::change(self.ctx, argv);
-        };
-        let secret = argv.iter().any(|a| a.to_string_lossy().trim_start_matches('!') == hash.trim_start_matches('!'));
-        // A hash holds `$` signs: what follows them is never a variable, so nothing is expanded here.
-        exec::run(self.ctx, Command { argv, secret, ..Command::default() })
+        exec::change(self.ctx, argv)
     }
 
     fn remove(&self) -> Result<Ran, Failure> {

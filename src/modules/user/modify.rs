@@ -31,11 +31,17 @@ impl Wanted<'_> {
         self.push_groups(&mut argv, &mut rest, can_append)?;
         self.push_changed_texts(&mut argv, &info);
         self.push_changed_expiry(&mut argv, &mut rest);
-        self.push_password(&mut argv, &info);
+        let hash = self.changed_password(&info);
+        if hash.is_none() {
+            self.push_lock(&mut argv, &info);
+        }
         let mut ran = None;
         if argv.len() > 1 {
             argv.push(self.name.clone().into());
             ran = Some(self.change(argv)?);
+        }
+        if let Some(hash) = hash.filter(|_| ran.as_ref().is_none_or(|r| r.rc == 0)) {
+            self.set_password(ran.get_or_insert_default(), hash)?;
         }
         if !self.local || ran.as_ref().is_some_and(|r| r.rc != 0) {
             return Ok(ran);
@@ -150,17 +156,20 @@ impl Wanted<'_> {
         }
     }
 
-    fn push_password(&self, argv: &mut Vec<OsString>, info: &User) {
-        let locked = info.password.starts_with('!');
+    /// The hash, where the user has another one and the task may change it.
+    fn changed_password(&self, info: &User) -> Option<&str> {
         let always = self.args.text("update_password").as_deref() != Some("on_create");
         let bare = |hash: &str| hash.trim_start_matches('!').to_owned();
-        let hash = self.password.as_deref().filter(|hash| always && bare(&info.password) != bare(hash));
-        match (hash, self.password_lock) {
-            // -p excludes -L and -U, and carries the lock in the hash itself.
-            (Some(hash), _) => argv.extend(["-p".into(), self.locked(hash).into()]),
-            (None, Some(true)) if !locked => argv.push("-L".into()),
-            (None, Some(false)) if locked => argv.push("-U".into()),
-            (None, _) => {}
+        self.password.as_deref().filter(|hash| always && bare(&info.password) != bare(hash))
+    }
+
+    /// The lock alone; a new hash carries its own.
+    fn push_lock(&self, argv: &mut Vec<OsString>, info: &User) {
+        let locked = info.password.starts_with('!');
+        match self.password_lock {
+            Some(true) if !locked => argv.push("-L".into()),
+            Some(false) if locked => argv.push("-U".into()),
+            _ => {}
         }
     }
 

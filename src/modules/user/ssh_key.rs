@@ -93,10 +93,8 @@ impl Wanted<'_> {
             format!("ansible-generated on {}", String::from_utf8_lossy(&host).trim())
         });
         argv.extend(["-C".into(), comment.into(), "-f".into(), key.into()]);
-        let secret = self.args.text("ssh_key_passphrase");
-        // Ansible types the passphrase at a terminal; ssh-keygen takes it as an argument just as well, for a moment.
-        argv.extend(["-N".into(), secret.clone().unwrap_or_default().into()]);
-        let command = Command { argv, stdin, secret: secret.is_some(), ..Command::default() };
+        argv.extend(["-N".into(), OsString::new()]);
+        let command = Command { argv, stdin, ..Command::default() };
         let ran = exec::run(self.ctx, command)?;
         self.demand_success(&ran)
     }
