@@ -348,3 +348,13 @@ fn slurp() {
 fn find() {
     check("find", "ansible.builtin.find");
 }
+
+#[test]
+fn assemble() {
+    check("assemble", "ansible.builtin.assemble");
+}
+
+#[test]
+fn wait_for_connection() {
+    check("wait_for_connection", "ansible.builtin.wait_for_connection");
+}

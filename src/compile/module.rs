@@ -45,7 +45,19 @@ const PACKAGES: &[&str] = &[
     "zypper_repository",
 ];
 /// Modules that change an inventory or another machine.
-const NOT_OURS: &[&str] = &["add_host", "reboot", "iso_extract"];
+const NOT_OURS: &[&str] = &["add_host", "fetch", "group_by", "iso_extract", "reboot", "synchronize"];
+/// Modules that could work on a node, but that no executor runs yet, and what to do instead.
+const NOT_YET: &[(&str, &str)] = &[
+    ("async_status", "tasks of a boot do not run in the background, so there is no job to ask for"),
+    ("authorized_key", "write the authorized_keys file with copy, template or lineinfile"),
+    ("get_url", "put the file into the role or the image, or fetch it with curl in a command task"),
+    ("ini_file", "ship the file as it shall be with template, or change it with lineinfile"),
+    ("known_hosts", "write the known_hosts file with copy, template or lineinfile"),
+    ("openssh_keypair", "make the key with ssh-keygen in a command task with `creates`"),
+    ("patch", "ship the file as it shall be with copy or template, or run patch in a command task"),
+    ("unarchive", "unpack it when the image is built, or with tar in a command task with `creates`"),
+    ("uri", "ask with curl in a command task"),
+];
 /// Collections of clouds, network devices and other operating systems.
 const COLLECTIONS: &[&str] = &[
     "amazon.",
@@ -71,11 +83,15 @@ const COLLECTIONS: &[&str] = &[
 /// The code and the advice for a module that is known, but not run on nodes.
 pub(super) fn elsewhere(name: &str) -> Option<(Code, &'static str)> {
     let last = name.rsplit('.').next().unwrap_or(name);
-    let plain = !name.contains('.') || name.starts_with("ansible.") || name.starts_with("community.general.");
+    let ours = ["ansible.", "community.general.", "community.crypto."];
+    let plain = !name.contains('.') || ours.iter().any(|c| name.starts_with(c));
     if plain && PACKAGES.contains(&last) {
         let hint = "install packages when the image is built; if the role serves both, give the task a condition that \
                     is always false on the node";
         return Some((Code::PACKAGES_AT_BOOT, hint));
+    }
+    if let Some((_, hint)) = NOT_YET.iter().find(|(n, _)| plain && *n == last) {
+        return Some((Code::NOT_FOR_NODES, hint));
     }
     if (plain && NOT_OURS.contains(&last)) || COLLECTIONS.iter().any(|c| name.starts_with(c)) {
         let hint = "keep it in the playbook that runs on the control machine";

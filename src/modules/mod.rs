@@ -6,6 +6,7 @@
 //! 3. name it in [`find`], and add its cases to `tests/`.
 
 pub mod accounts;
+mod assemble;
 mod assert;
 pub mod attributes;
 mod blockinfile;
@@ -137,6 +138,7 @@ pub type Run = fn(&Context, &Args) -> Result<Outcome, Failure>;
 /// The run side of the module that `spec` knows by this full name.
 pub fn find(name: &str) -> Option<Run> {
     let run: Run = match name {
+        "ansible.builtin.assemble" => assemble::run,
         "ansible.builtin.assert" => assert::run,
         "ansible.builtin.blockinfile" => blockinfile::run,
         "ansible.builtin.command" => command::command,
@@ -168,6 +170,7 @@ pub fn find(name: &str) -> Option<Run> {
         "ansible.builtin.user" => user::run,
         "ansible.posix.mount" => mount::run,
         "ansible.builtin.hostname" => hostname::run,
+        "ansible.builtin.wait_for_connection" => set_fact::wait_for_connection,
         "ansible.builtin.validate_argument_spec" => validate_argument_spec::run,
         "ansible.builtin.wait_for" => wait_for::run,
         "ansible.posix.selinux" => selinux::run,
@@ -195,5 +198,35 @@ impl Outcome {
     pub fn with(mut self, name: &str, value: impl Into<Data>) -> Outcome {
         self.result.insert(Data::str(name), value.into());
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::spec;
+
+    /// What the builder accepts, the node must be able to run.
+    #[test]
+    fn every_specification_has_a_run_side() {
+        let without: Vec<&str> = spec::all().map(|s| s.name).filter(|n| super::find(n).is_none()).collect();
+        assert!(without.is_empty(), "accepted, but not run: {without:?}");
+    }
+
+    /// The arms of `find`, as they are written: what runs must have arguments that the builder knows.
+    #[test]
+    fn every_run_side_has_a_specification() {
+        let source = include_str!("mod.rs");
+        let body = source.split("pub fn find(").nth(1).and_then(|s| s.split("_ => return None").next()).expect("find");
+        let arms = body.lines().filter(|l| l.contains("=>")).flat_map(|l| l.split('"').skip(1).step_by(2));
+        let (mut count, mut without) = (0, Vec::new());
+        for name in arms {
+            assert!(super::find(name).is_some(), "{name}");
+            count += 1;
+            if spec::all().all(|s| s.name != name) {
+                without.push(name);
+            }
+        }
+        assert_eq!(count, spec::all().count());
+        assert!(without.is_empty(), "run, but never accepted: {without:?}");
     }
 }

@@ -1,8 +1,9 @@
-//! `set_fact`: variables of this host; `set_stats`: figures for the recap, which a single node only reports.
+//! `set_fact`: variables of this host; `set_stats`: figures for the recap, which a single node only reports;
+//! `ping` and `wait_for_connection`, which a node answers itself.
 
-use super::params::{Params, plain, text, truth};
+use super::params::{Params, int, plain, text, truth};
 use super::{Context, Failure, Outcome};
-use crate::plan::{Data, Map};
+use crate::plan::{Data, Map, limits};
 use crate::spec::Args;
 
 /// Runs `set_fact`.
@@ -43,6 +44,16 @@ pub fn set_stats(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
         ("aggregate", flag("aggregate", true)),
     ]);
     Ok(Outcome::default().with("ansible_stats", Data::Map(stats)))
+}
+
+/// Runs `wait_for_connection`: the node is this one, so there is nothing to wait for but the `delay`.
+pub fn wait_for_connection(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
+    if ctx.check {
+        return Ok(Outcome { skipped: true, ..Outcome::default() });
+    }
+    let delay = u64::try_from(args.int("delay").unwrap_or(0)).unwrap_or(0).min(limits::COMMAND.as_secs());
+    std::thread::sleep(std::time::Duration::from_secs(delay));
+    Ok(Outcome::default().with("elapsed", int(delay)))
 }
 
 /// The name, which may be a template, and must be one that a variable can have.

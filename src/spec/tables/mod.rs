@@ -4,32 +4,23 @@ use super::ModuleSpec;
 
 mod assemble;
 mod assert;
-mod async_status;
-mod authorized_key;
 mod blockinfile;
 mod command;
 mod copy;
 mod debug;
 mod fail;
-mod fetch;
 mod file;
 mod find;
 mod gather_facts;
-mod get_url;
 mod getent;
 mod group;
-mod group_by;
 mod hostname;
 mod include_vars;
 mod infiniband_facts;
-mod ini_file;
-mod known_hosts;
 mod lineinfile;
 mod modprobe;
 mod mount;
 mod mount_facts;
-mod openssh_keypair;
-mod patch;
 mod pause;
 mod ping;
 mod raw;
@@ -44,15 +35,12 @@ mod setup;
 mod shell;
 mod slurp;
 mod stat;
-mod synchronize;
 mod sysctl;
 mod systemd_service;
 mod tempfile;
 mod template;
 mod terminate_user_sessions;
 mod timezone;
-mod unarchive;
-mod uri;
 mod user;
 mod validate_argument_spec;
 mod wait_for;
@@ -62,32 +50,23 @@ mod wait_for_connection;
 pub(super) static ALL: &[&ModuleSpec] = &[
     &assemble::SPEC,
     &assert::SPEC,
-    &async_status::SPEC,
-    &authorized_key::SPEC,
     &blockinfile::SPEC,
     &command::SPEC,
     &copy::SPEC,
     &debug::SPEC,
     &fail::SPEC,
-    &fetch::SPEC,
     &file::SPEC,
     &find::SPEC,
     &gather_facts::SPEC,
-    &get_url::SPEC,
     &getent::SPEC,
     &group::SPEC,
-    &group_by::SPEC,
     &hostname::SPEC,
     &include_vars::SPEC,
     &infiniband_facts::SPEC,
-    &ini_file::SPEC,
-    &known_hosts::SPEC,
     &lineinfile::SPEC,
     &modprobe::SPEC,
     &mount::SPEC,
     &mount_facts::SPEC,
-    &openssh_keypair::SPEC,
-    &patch::SPEC,
     &pause::SPEC,
     &ping::SPEC,
     &raw::SPEC,
@@ -102,15 +81,12 @@ pub(super) static ALL: &[&ModuleSpec] = &[
     &shell::SPEC,
     &slurp::SPEC,
     &stat::SPEC,
-    &synchronize::SPEC,
     &sysctl::SPEC,
     &systemd_service::SPEC,
     &tempfile::SPEC,
     &template::SPEC,
     &terminate_user_sessions::SPEC,
     &timezone::SPEC,
-    &unarchive::SPEC,
-    &uri::SPEC,
     &user::SPEC,
     &validate_argument_spec::SPEC,
     &wait_for::SPEC,
