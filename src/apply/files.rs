@@ -4,9 +4,11 @@
 use super::Run;
 use super::frame::Frame;
 use crate::plan::{FileRef, SOURCE_ROOT, limits};
+use crate::sys::identity::as_ourselves;
 use crate::vars::Files;
 use std::collections::BTreeSet;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -122,6 +124,48 @@ impl Files for TaskFiles<'_, '_> {
             return Err(io::Error::new(io::ErrorKind::NotFound, format!("{path} is not in the bundle")));
         }
         Ok(names.into_iter().collect())
+    }
+
+    fn mode(&self, path: &str) -> Option<u32> {
+        match self.in_source(path) {
+            // Git and the bundle know of a file whether it is executable, and no more.
+            Some(relative) => Some(self.run.world.plan.files.get(&normal(relative))?.mode),
+            None => std::fs::metadata(path).ok().map(|m| m.mode() & 0o7777),
+        }
+    }
+
+    fn modified(&self, path: &str) -> Option<i64> {
+        match self.in_source(path) {
+            // Whenever it was written, on whatever machine: the bundle has no times, so that it is the same everywhere.
+            Some(relative) => self.run.world.plan.files.contains_key(&normal(relative)).then_some(0),
+            None => std::fs::metadata(path).ok().map(|m| m.mtime()),
+        }
+    }
+}
+
+/// A task's files, looked for and read as the user that the executor is: Ansible's controller does that, whatever the
+/// task's `become_user`, who may not even see the bundle.
+pub(super) struct OurFiles<'f>(pub &'f dyn Files);
+
+impl Files for OurFiles<'_> {
+    fn find(&self, kind: &str, name: &str) -> Result<String, Vec<String>> {
+        as_ourselves(|| self.0.find(kind, name))
+    }
+
+    fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        as_ourselves(|| self.0.read(path))
+    }
+
+    fn list(&self, path: &str) -> io::Result<Vec<(String, bool)>> {
+        as_ourselves(|| self.0.list(path))
+    }
+
+    fn mode(&self, path: &str) -> Option<u32> {
+        as_ourselves(|| self.0.mode(path))
+    }
+
+    fn modified(&self, path: &str) -> Option<i64> {
+        as_ourselves(|| self.0.modified(path))
     }
 }
 

@@ -1,17 +1,19 @@
 //! One execution: conditions, arguments, the module, and what the author makes of its result.
 
 use super::Run;
-use super::files::TaskFiles;
+use super::files::{OurFiles, TaskFiles};
 use super::frame::Frame;
 use super::inherit::{conditions, effective, environment, module_defaults};
 use super::result::{Done, boolean};
 use super::scope::Scope;
+use crate::modules::accounts::Accounts;
 use crate::modules::{self, Context};
 use crate::plan::{Action, Args, Data, Key, Keywords, Map, Task};
 use crate::spec;
 use crate::sys::command::{Command, CommandError, Output, Runner};
+use crate::sys::identity::{self, Assumed, Identity};
 use crate::vars::Templar;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +27,32 @@ pub(super) struct Manner {
     pub delegated: Option<String>,
     pub environment: Vec<(String, String)>,
     pub deadline: Option<Instant>,
+}
+
+/// Modules that Ansible runs on the controller, whatever user the task becomes.
+const ON_CONTROLLER: [&str; 9] = [
+    "ansible.builtin.assert",
+    "ansible.builtin.debug",
+    "ansible.builtin.fail",
+    "ansible.builtin.include_vars",
+    "ansible.builtin.pause",
+    "ansible.builtin.set_fact",
+    "ansible.builtin.set_stats",
+    "ansible.builtin.validate_argument_spec",
+    "ansible.builtin.wait_for_connection",
+];
+
+/// Makes this thread the task's user, until the module is done. Commands become that user by themselves.
+fn assume(context: &Context<'_>, module: &str) -> Result<Option<Assumed>, String> {
+    let Some(name) = context.become_user.filter(|_| !ON_CONTROLLER.contains(&module)) else { return Ok(None) };
+    let accounts = Accounts::new(context, Path::new("/"));
+    let user = accounts.user(name).map_err(|f| f.msg)?.ok_or_else(|| format!("there is no user {name:?} to become"))?;
+    if user.uid == nix::unistd::geteuid().as_raw() {
+        return Ok(None);
+    }
+    let groups = accounts.groups_of(&user).map_err(|f| f.msg)?;
+    let identity = Identity { uid: user.uid, gid: user.gid, groups };
+    identity::assume(&identity).map(Some).map_err(|e| format!("becoming {name}: {e}"))
 }
 
 impl<'p> Run<'p> {
@@ -253,7 +281,11 @@ impl<'p> Run<'p> {
             return Done::failure(format!("the module {module} is not in this executor"));
         };
         let files = TaskFiles::new(self, frame);
-        let templar = self.templar(scope, &files);
+        let files = OurFiles(&files);
+        let mut templar = self.templar(scope, &files);
+        if manner.check {
+            templar = templar.changing_nothing();
+        }
         let (args, raw) = match self.arguments(&templar, task, frame, spec) {
             Ok(both) => both,
             Err(message) => return Done::failure(message),
@@ -276,7 +308,10 @@ impl<'p> Run<'p> {
             become_user: manner.become_user.as_deref(),
             raw: &raw,
         };
-        let done = Done::of(run(&context, &args));
+        let done = match assume(&context, module) {
+            Ok(_assumed) => Done::of(run(&context, &args)),
+            Err(message) => Done::failure(message),
+        };
         self.remember(module, &done);
         done
     }

@@ -141,6 +141,7 @@ pub fn run<'a>(world: &'a World<'a>, listener: &'a mut dyn Listener) -> Report {
 impl<'a> Run<'a> {
     /// A templar for a scope.
     fn templar<'t>(&'t self, scope: &'t dyn Variables, files: &'t dyn Files) -> Templar<'t> {
-        Templar::new(scope, files).with_runner(self.world.runner)
+        let templar = Templar::new(scope, files).with_runner(self.world.runner);
+        if self.world.options.check { templar.changing_nothing() } else { templar }
     }
 }

@@ -6,6 +6,7 @@ use super::{Context, Failure, Outcome, paths};
 use crate::plan::{Clock, Data, Map, Timestamp};
 use crate::spec::Args;
 use crate::sys::clock;
+use crate::sys::identity::as_ourselves;
 use crate::vars::jinja::Style;
 use crate::vars::{Conversion, Rendering};
 use std::path::{Path, PathBuf};
@@ -20,7 +21,9 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
         return Err(Failure::new("Template source files must be utf-8 encoded"));
     }
     let how = Rendering { name: &path, style: style(args)?, conversion: Conversion::Text, playbook: false };
-    let rendered = ctx.templar.file(&template, &how, &variables(ctx, &src, &path, &dest));
+    let variables = variables(ctx, &src, &path, &dest);
+    // Lookups in it read what the executor may read, as on Ansible's controller.
+    let rendered = as_ourselves(|| ctx.templar.file(&template, &how, &variables));
     let rendered = rendered.map_err(|e| Failure::new(format!("{}: {e}", class(e.kind))))?;
     let source = Source {
         bytes: encode(rendered, &args.text("output_encoding").unwrap_or_default())?,

@@ -1,4 +1,4 @@
-//! The operating system: commands, durable writes, mounts, users, beneath-root files. The one room that may hold
+//! The operating system: commands, durable writes, mounts, identities, beneath-root files. The one room that may hold
 //! `unsafe`; it knows nothing of Ansible or bundles.
 
 pub mod child;
@@ -7,13 +7,13 @@ pub mod command;
 pub mod directory;
 pub mod file;
 pub mod http;
+pub mod identity;
 pub mod lock;
 pub mod mode;
 pub mod mount;
 pub mod remote;
 pub mod resolve;
 pub mod selinux;
-pub mod users;
 pub mod utime;
 #[cfg(feature = "builder")]
 pub mod watch;

@@ -135,6 +135,8 @@ pub struct Env<'t> {
     pub(super) source: Rc<Source<'t>>,
     pub(super) files: &'t dyn Files,
     pub(super) runner: Option<&'t dyn Runner>,
+    /// Check mode: lookups keep nothing.
+    pub(super) changes_nothing: bool,
     pub(super) shared: Rc<Shared>,
     /// Which scope this is, for the path of variables.
     pub(super) number: usize,
@@ -162,6 +164,7 @@ impl<'t> Env<'t> {
             source: Rc::new(Source::Borrowed(vars)),
             files,
             runner: None,
+            changes_nothing: false,
             shared: Rc::new(shared),
             number: 0,
             memo: Rc::default(),
@@ -186,6 +189,7 @@ impl<'t> Env<'t> {
             source: Rc::new(source),
             files: self.files,
             runner: self.runner,
+            changes_nothing: self.changes_nothing,
             shared: Rc::clone(&self.shared),
             number,
             memo,

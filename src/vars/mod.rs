@@ -121,6 +121,12 @@ impl<'a> Templar<'a> {
         self
     }
 
+    /// The same for check mode: a password that is not kept yet is made up, but not kept.
+    pub fn changing_nothing(mut self) -> Templar<'a> {
+        self.env.changes_nothing = true;
+        self
+    }
+
     /// `Templar.template`: every template in `data` evaluated, recursively, keeping types as Ansible does.
     pub fn value(&self, data: &Data) -> Result<Data, TemplateError> {
         self.env.restart();

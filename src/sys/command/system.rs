@@ -2,6 +2,7 @@
 
 use super::{Command, CommandError, Output, PATH, Runner};
 use crate::plan::limits;
+use crate::sys::identity;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -114,10 +115,15 @@ impl Runner for SystemRunner {
 #[expect(unsafe_code, reason = "what happens between fork and exec can only be said in an unsafe closure")]
 fn become_other(child: &mut std::process::Command, command: &Command) {
     let (user, umask) = (command.user.clone(), command.umask);
-    if user.is_none() && umask.is_none() {
+    // A thread that is another user for its files must not hand half of that user on to a program.
+    let assumed = identity::is_assumed();
+    if user.is_none() && umask.is_none() && !assumed {
         return;
     }
     let switch = move || -> io::Result<()> {
+        if assumed {
+            identity::regain()?;
+        }
         if let Some(mask) = umask {
             nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
         }

@@ -25,7 +25,7 @@ struct Wanted {
     seed: Option<Value>,
 }
 
-pub fn password(_: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
+pub fn password(env: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
     let (terms, mut options) = Options::split(args, "password");
     let mut defaults: Vec<(String, Value)> = Vec::new();
     for name in ["length", "chars", "encrypt", "ident", "seed"] {
@@ -53,7 +53,7 @@ pub fn password(_: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
             given.retain(|(n, _)| *n != name);
             given.push((name, Value::from(value)));
         }
-        out.push(Value::from(Wanted::new(&given)?.get(&path)?));
+        out.push(Value::from(Wanted::new(&given)?.get(&path, env)?));
     }
     Ok(out)
 }
@@ -120,13 +120,15 @@ impl Wanted {
         Ok(out)
     }
 
-    fn get(&self, path: &str) -> Outcome<String> {
-        let keeps = path != "/dev/null";
-        if keeps && !path.starts_with('/') {
+    fn get(&self, path: &str, env: &Env) -> Outcome<String> {
+        let named = path != "/dev/null";
+        // What check mode makes up is forgotten.
+        let keeps = named && !env.changes_nothing;
+        if named && !path.starts_with('/') {
             let why = "a password's file must have an absolute path on a node";
             return Err(TemplateError::other(format!("password lookup of '{path}': {why}")));
         }
-        let stored = if keeps { stored(path)? } else { None };
+        let stored = if named { stored(path)? } else { None };
         let is_new = stored.is_none();
         let (secret, mut salt, ident) = match stored {
             Some(content) => parts(&content),
