@@ -358,3 +358,8 @@ fn assemble() {
 fn wait_for_connection() {
     check("wait_for_connection", "ansible.builtin.wait_for_connection");
 }
+
+#[test]
+fn authorized_key() {
+    check("authorized_key", "ansible.posix.authorized_key");
+}

@@ -45,11 +45,10 @@ const PACKAGES: &[&str] = &[
     "zypper_repository",
 ];
 /// Modules that change an inventory or another machine.
-const NOT_OURS: &[&str] = &["add_host", "fetch", "group_by", "iso_extract", "reboot", "synchronize"];
+const NOT_OURS: &[&str] = &["add_host", "fetch", "group_by", "iso_extract", "reboot"];
 /// Modules that could work on a node, but that no executor runs yet, and what to do instead.
 const NOT_YET: &[(&str, &str)] = &[
     ("async_status", "tasks of a boot do not run in the background, so there is no job to ask for"),
-    ("authorized_key", "write the authorized_keys file with copy, template or lineinfile"),
     ("get_url", "put the file into the role or the image, or fetch it with curl in a command task"),
     ("ini_file", "ship the file as it shall be with template, or change it with lineinfile"),
     ("known_hosts", "write the known_hosts file with copy, template or lineinfile"),

@@ -9,6 +9,7 @@ pub mod accounts;
 mod assemble;
 mod assert;
 pub mod attributes;
+mod authorized_key;
 mod blockinfile;
 mod byte_regex;
 mod command;
@@ -168,6 +169,7 @@ pub fn find(name: &str) -> Option<Run> {
         "ansible.builtin.tempfile" => tempfile::run,
         "ansible.builtin.template" => template::run,
         "ansible.builtin.user" => user::run,
+        "ansible.posix.authorized_key" => authorized_key::run,
         "ansible.posix.mount" => mount::run,
         "ansible.builtin.hostname" => hostname::run,
         "ansible.builtin.wait_for_connection" => set_fact::wait_for_connection,

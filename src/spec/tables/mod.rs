@@ -4,6 +4,7 @@ use super::ModuleSpec;
 
 mod assemble;
 mod assert;
+mod authorized_key;
 mod blockinfile;
 mod command;
 mod copy;
@@ -35,6 +36,7 @@ mod setup;
 mod shell;
 mod slurp;
 mod stat;
+mod synchronize;
 mod sysctl;
 mod systemd_service;
 mod tempfile;
@@ -50,6 +52,7 @@ mod wait_for_connection;
 pub(super) static ALL: &[&ModuleSpec] = &[
     &assemble::SPEC,
     &assert::SPEC,
+    &authorized_key::SPEC,
     &blockinfile::SPEC,
     &command::SPEC,
     &copy::SPEC,
@@ -81,6 +84,7 @@ pub(super) static ALL: &[&ModuleSpec] = &[
     &shell::SPEC,
     &slurp::SPEC,
     &stat::SPEC,
+    &synchronize::SPEC,
     &sysctl::SPEC,
     &systemd_service::SPEC,
     &tempfile::SPEC,
