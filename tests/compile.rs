@@ -1,6 +1,7 @@
 //! Source trees as data: `tests/refusals/<case>/` must be refused as `expected.txt` says, `tests/plans/<case>/` must
 //! compile to `plan.json`. `UPDATE=1 cargo test --test compile` writes the snapshots anew.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how tests fail")]
 #![cfg(feature = "builder")]
 
 use compute_init::compile::{Compiled, Options, compile};

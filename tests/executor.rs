@@ -1,5 +1,7 @@
 //! The executor as a binary: static, without the builder's dependencies, and at home in a root that has nothing.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how tests fail")]
+
 use std::process::Command;
 
 const EXECUTOR: &str = env!("CARGO_BIN_EXE_compute-init-boot");

@@ -44,7 +44,7 @@ enum Entries<'p, 't> {
     /// Something to run.
     Found(Vec<Entry<'p, 't>>),
     /// Nothing: the result of the task.
-    None(Done),
+    None(Box<Done>),
 }
 
 /// Why what an include names is not there.
@@ -181,7 +181,7 @@ impl<'p> Run<'p> {
     ) -> Flow {
         let entries = match self.entries(play, task, frame, scope) {
             Ok(Entries::Found(entries)) => entries,
-            Ok(Entries::None(done)) => return self.finish(play, task, frame, scope, title, done),
+            Ok(Entries::None(done)) => return self.finish(play, task, frame, scope, title, *done),
             // What is not there cannot be ignored: Ansible lets no ignore_errors apply to it.
             Err(Missing(reason)) => {
                 let mut done = Done::default();
@@ -210,7 +210,7 @@ impl<'p> Run<'p> {
         frame: &Rc<Frame<'p>>,
         scope: &Scope<'_, 'p>,
     ) -> Result<Entries<'p, 't>, Missing> {
-        let none = |done: Done| Ok(Entries::None(done));
+        let none = |done: Done| Ok(Entries::None(Box::new(done)));
         let items = match self.loop_items(task, frame, scope) {
             Ok(items) => items,
             Err(message) => {

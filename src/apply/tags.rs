@@ -46,7 +46,8 @@ mod tests {
     #[test]
     fn tags_select_as_ansible_does() {
         // (--tags, --skip-tags, the task's tags, runs)
-        let cases: &[(&[&str], &[&str], &[&str], bool)] = &[
+        type Case<'a> = (&'a [&'a str], &'a [&'a str], &'a [&'a str], bool);
+        let cases: &[Case] = &[
             (&[], &[], &[], true),
             (&[], &[], &["never"], false),
             (&[], &[], &["never", "x"], false),

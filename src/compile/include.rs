@@ -148,7 +148,7 @@ impl Compiler<'_> {
         }
         task.action = Action::IncludeRole {
             name: Data::Str(name),
-            from,
+            from: Box::new(from),
             apply: Box::new(self.apply(scope, named)),
             public: named.arg("public").cloned().unwrap_or(Data::Bool(false)),
             allow_duplicates: named.arg("allow_duplicates").is_none_or(|d| spec::boolean(d) != Ok(false)),

@@ -21,7 +21,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     let links = args.texts("link_dest").unwrap_or_default();
     argv.extend(link_options(&links, &dest)?.into_iter().map(OsString::from));
     argv.extend([format!("--out-format={CHANGED}%i %n%L").into(), src, dest.clone()]);
-    let shown: Vec<String> = argv.iter().map(|a| shown(a)).collect();
+    let shown: Vec<String> = argv.iter().map(shown).collect();
     let shown = shown.join(" ");
     // With --dry-run rsync only looks.
     let ran = if ctx.check { exec::look(ctx, argv)? } else { exec::change(ctx, argv)? };

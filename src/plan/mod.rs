@@ -298,7 +298,7 @@ pub enum Action {
         /// `name`, a template or a literal.
         name: Data,
         /// `*_from`, each a template or a literal.
-        from: IncludeFrom,
+        from: Box<IncludeFrom>,
         /// `apply`: keywords for what is included.
         apply: Box<Keywords>,
         /// `public`.

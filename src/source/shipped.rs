@@ -22,8 +22,7 @@ fn collect(dir: &Dir, files: &mut BTreeMap<String, FileBytes>) {
             DirEntry::Dir(inner) => collect(inner, files),
             DirEntry::File(file) => {
                 let bytes = file.contents().to_vec();
-                files
-                    .insert(file.path().to_string_lossy().into_owned(), FileBytes { bytes: bytes.into(), mode: 0o644 });
+                files.insert(file.path().to_string_lossy().into_owned(), FileBytes { bytes, mode: 0o644 });
             }
         }
     }

@@ -2,6 +2,8 @@
 //! test's own. Slurm is a stand-in that answers from files and records what it was asked; the real one is tested in
 //! containers.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how tests fail")]
+
 mod export;
 #[path = "../bundle/forge.rs"]
 #[allow(dead_code, reason = "shared with the tests of the bundle")]

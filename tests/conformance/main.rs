@@ -2,6 +2,8 @@
 //!
 //! Prints the failing ids, then `N passed, M failed`; exits with 1 where one failed.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how tests fail")]
+
 mod dump;
 mod expected;
 mod templates;

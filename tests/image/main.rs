@@ -1,5 +1,7 @@
 //! Installing into a root file system: what is there afterwards, what a second run does, and what is refused.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how tests fail")]
+
 mod install;
 mod interrupted;
 mod refusals;
