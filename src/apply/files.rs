@@ -58,15 +58,13 @@ impl<'s, 'p> TaskFiles<'s, 'p> {
         list
     }
 
-    /// Whether the source tree lies here, and not only in a bundle: a name that came about at run time may lead to any
-    /// of its files.
-    fn on_disk(&self) -> bool {
-        self.run.world.options.source_root.is_some()
+    fn in_source(&self, path: &str) -> Option<String> {
+        self.run.in_source(path)
     }
 
-    fn in_source<'n>(&self, path: &'n str) -> Option<&'n str> {
-        let root = self.run.source_root();
-        path.strip_prefix(root).and_then(|rest| rest.strip_prefix('/').or(rest.is_empty().then_some("")))
+    /// Whether the source lies on this machine and has the path, though the compiler did not foresee its use.
+    fn on_disk(&self, relative: &str) -> bool {
+        self.run.world.options.source_root.is_some() && Path::new(&self.run.source_path(relative)).exists()
     }
 }
 
@@ -76,11 +74,11 @@ impl Files for TaskFiles<'_, '_> {
         let known = |path: &str| {
             let below = |file: &str| file.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
             let path = path.trim_end_matches('/');
-            plan.files.contains_key(path) || plan.files.keys().any(|f| below(f))
+            plan.files.contains_key(path) || plan.files.keys().any(|f| below(f)) || self.on_disk(path)
         };
         if name.starts_with('/') {
             let there = match self.in_source(name) {
-                Some(relative) => known(&normal(relative)) || (self.on_disk() && Path::new(name).exists()),
+                Some(relative) => known(&normal(&relative)),
                 None => std::fs::symlink_metadata(name).is_ok(),
             };
             return if there { Ok(name.to_owned()) } else { Err(vec![name.to_owned()]) };
@@ -94,17 +92,20 @@ impl Files for TaskFiles<'_, '_> {
 
     fn read(&self, path: &str) -> io::Result<Vec<u8>> {
         let Some(relative) = self.in_source(path) else { return read_bounded(path) };
-        let relative = normal(relative);
+        let relative = normal(&relative);
         match self.run.world.plan.files.get(&relative) {
             Some(file) => self.run.world.blobs.read(&relative, file),
-            None if self.on_disk() => read_bounded(path),
+            None if self.on_disk(&relative) => read_bounded(path),
             None => Err(io::Error::new(io::ErrorKind::NotFound, format!("{relative} is not in the bundle"))),
         }
     }
 
     fn list(&self, path: &str) -> io::Result<Vec<(String, bool)>> {
         let Some(relative) = self.in_source(path) else { return list_directory(path) };
-        let prefix = match normal(relative) {
+        if self.on_disk(&normal(&relative)) {
+            return list_directory(path);
+        }
+        let prefix = match normal(&relative) {
             dir if dir.is_empty() => dir,
             dir => dir + "/",
         };
@@ -213,7 +214,24 @@ impl<'p> Run<'p> {
 
     /// A path of the source tree as roles see it.
     pub(super) fn source_path(&self, relative: &str) -> String {
+        for (name, directory) in &self.world.options.source_mounts {
+            if let Some(rest) = relative.strip_prefix(name.as_str()).filter(|r| r.is_empty() || r.starts_with('/')) {
+                return format!("{directory}{rest}");
+            }
+        }
         if relative.is_empty() { self.source_root().to_owned() } else { format!("{}/{relative}", self.source_root()) }
+    }
+
+    /// The path in the source tree of a path as roles see it, if it is one.
+    pub(super) fn in_source(&self, path: &str) -> Option<String> {
+        let below = |directory: &str| {
+            path.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/').or(rest.is_empty().then_some("")))
+        };
+        if let Some(rest) = below(self.source_root()) {
+            return Some(rest.to_owned());
+        }
+        let mut mounts = self.world.options.source_mounts.iter();
+        mounts.find_map(|(name, directory)| Some(format!("{name}/{}", below(directory)?)))
     }
 
     /// Directories in which a task's files are looked for: its role, the roles that brought that in, the task file's

@@ -117,9 +117,8 @@ impl<'p> Run<'p> {
 
     /// Paths in the source tree at which an included task file may lie.
     fn include_candidates(&self, frame: &Rc<Frame<'p>>, name: &str) -> Vec<String> {
-        let root = self.source_root();
-        if let Some(inside) = name.strip_prefix(root) {
-            return vec![super::files::normal(inside)];
+        if let Some(inside) = self.in_source(name) {
+            return vec![super::files::normal(&inside)];
         }
         let mut list = Vec::new();
         let mut add = |dir: &str| {

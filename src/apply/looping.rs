@@ -9,6 +9,9 @@ use crate::plan::{Data, Loop, Map, Task};
 use crate::vars::Value;
 use std::rc::Rc;
 
+/// Loops whose value must be a list; the others take one value as a list of one.
+const LISTS_ONLY: &[&str] = &["list", "indexed_items"];
+
 impl<'p> Run<'p> {
     /// The items of a task's loop; `None` where it has none.
     pub(super) fn loop_items(
@@ -39,6 +42,10 @@ impl<'p> Run<'p> {
             }
             (items, _) => match templar.value(items).map_err(wrong)? {
                 Data::List(list) => list,
+                one if LISTS_ONLY.iter().any(|name| lookup.trim_start_matches("ansible.builtin.") == *name) => {
+                    let name = lookup.trim_start_matches("ansible.builtin.");
+                    return Err(format!("with_{name} expects a list"));
+                }
                 one => vec![one],
             },
         };

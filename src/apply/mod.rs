@@ -88,6 +88,8 @@ pub struct Options {
     /// Where the source tree lies, as `playbook_dir` and `role_path` show it; [`crate::plan::SOURCE_ROOT`] when it is
     /// only in the bundle.
     pub source_root: Option<String>,
+    /// Directories of roles beside the source tree: their names in it, and where they lie on this machine.
+    pub source_mounts: Vec<(String, String)>,
 }
 
 /// What a run works with.

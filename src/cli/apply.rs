@@ -4,7 +4,7 @@ use super::console::Console;
 use super::inventory::{self, Wanted};
 use super::{Exit, Ui};
 use crate::apply::{self, Blobs, Inventory, World};
-use crate::compile::{self, Compiled};
+use crate::compile::{self, Compiled, Findings};
 use crate::modules::facts::Facts;
 use crate::plan::{FileRef, Map};
 use crate::source::{FileBytes, Tree};
@@ -119,7 +119,7 @@ fn playbook(path: &Path, args: &Run, mode: &Mode, ui: &Ui) -> anyhow::Result<Exi
     for text in &args.extra_vars {
         extra.extend(inventory::extra_vars(text)?);
     }
-    let options = compile::Options { extra_vars: extra.clone() };
+    let options = compile::Options { extra_vars: extra.clone(), findings: Findings::AtRunTime };
     let compiled = match compile::compile(&tree, &name, &options) {
         Ok(compiled) => compiled,
         Err(diagnostics) => {
@@ -142,14 +142,21 @@ fn playbook(path: &Path, args: &Run, mode: &Mode, ui: &Ui) -> anyhow::Result<Exi
         deadline: None,
         verbosity: args.verbose,
         source_root: Some(directory.to_string_lossy().into_owned()),
+        source_mounts: tree.mounted().map(|(n, d)| (n.to_owned(), d.to_string_lossy().into_owned())).collect(),
     };
-    let report = here(&compiled, &inventory, &options)?;
+    // Modules find relative paths in the playbook's directory.
+    let before = std::env::current_dir().context("finding the current directory")?;
+    std::env::set_current_dir(&directory).with_context(|| format!("entering {}", directory.display()))?;
+    let report = here(&compiled, &inventory, &options);
+    std::env::set_current_dir(&before).with_context(|| format!("entering {}", before.display()))?;
+    let report = report?;
     Ok(if report.failed.is_some() { Exit::Ansible(2) } else { Exit::Done })
 }
 
 /// Runs a compiled playbook on this machine, printing as it goes.
 fn here(compiled: &Compiled, inventory: &Inventory, options: &apply::Options) -> anyhow::Result<apply::Report> {
-    let runner = SystemRunner::new();
+    let root = options.source_root.as_deref().map_or(Path::new("/"), Path::new);
+    let runner = SystemRunner::with_environment(std::env::vars_os()).in_directory(root);
     let world = World {
         plan: &compiled.plan,
         blobs: &Memory(&compiled.files),

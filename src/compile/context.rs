@@ -1,11 +1,29 @@
 //! What a compilation carries along: the plan so far, the diagnostics, what has been read, and where we are.
 
-use super::{Compiled, Options};
+use super::{Compiled, Findings, Options};
 use crate::plan::{FORMAT, Plan, Span, limits};
 use crate::source::{Bag, Code, Diagnostic, Diagnostics, FileBytes, Location, ReadError, Tree, parent};
 use crate::yaml::{self, Flavour, Mark, Node};
 use indexmap::IndexSet;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+/// Mistakes of one task, which Ansible meets only when that task runs.
+pub(super) const AT_RUN_TIME: &[Code] = &[
+    Code::UNKNOWN_MODULE,
+    Code::PACKAGES_AT_BOOT,
+    Code::NOT_FOR_NODES,
+    Code::UNKNOWN_PARAMETER,
+    Code::BAD_PARAMETER,
+    Code::MISSING_PARAMETER,
+    Code::BAD_ARGUMENTS,
+    Code::BAD_LOOP,
+    Code::FILE_NOT_FOUND,
+    Code::TEMPLATE_SYNTAX,
+    Code::UNKNOWN_FILTER,
+    Code::UNKNOWN_TEST,
+    Code::UNKNOWN_LOOKUP,
+    Code::NO_HANDLER,
+];
 
 /// A compilation under way.
 pub(super) struct Compiler<'t> {
@@ -120,6 +138,9 @@ impl<'t> Compiler<'t> {
 
     /// The result, or everything that is wrong.
     pub fn finish(mut self) -> Result<Compiled, Diagnostics> {
+        if self.options.findings == Findings::AtRunTime {
+            self.bag.soften(AT_RUN_TIME);
+        }
         let failed = self.bag.has_errors();
         let found = self.bag.into_sorted();
         if failed {

@@ -32,6 +32,19 @@ use std::collections::BTreeMap;
 pub struct Options {
     /// Variables that are known when the bundle is built (`-e`): they may stand in names of imports.
     pub extra_vars: Map,
+    /// What becomes of mistakes that Ansible meets only when the task runs.
+    pub findings: Findings,
+}
+
+/// What becomes of mistakes that Ansible meets only when the task runs: an unknown module, parameter, filter or file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Findings {
+    /// The build refuses them: a node must not find them out.
+    #[default]
+    Refuse,
+    /// They are warnings, and the task fails when it runs: `apply`, where the author looks on and a condition or a
+    /// rescue may foresee it.
+    AtRunTime,
 }
 
 /// A compiled playbook.

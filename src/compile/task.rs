@@ -1,7 +1,8 @@
 //! One task: its keywords, its loop, and what becomes of its action.
 
+use super::Findings;
 use super::argument::{Action as Named, short};
-use super::context::{Compiler, Scope};
+use super::context::{AT_RUN_TIME, Compiler, Scope};
 use super::keyword::{always_false, is_identifier, pairs};
 use crate::plan::{Action, Args, Data, Key, Loop, Meta, Node as PlanNode, Task};
 use crate::source::Code;
@@ -17,6 +18,24 @@ impl Compiler<'_> {
         let scope = &Scope { foreseen: scope.foreseen || ignores, ..scope.clone() };
         let mut task = self.keywords(scope, node);
         let scope = &Scope { never: scope.never || always_false(&task.keywords.when), ..scope.clone() };
+        if self.options.findings == Findings::Refuse {
+            return self.acting(scope, node, task);
+        }
+        let before = self.bag.count();
+        let done = self.acting(scope, node, task.clone());
+        match self.bag.error_since(before) {
+            Some(found) if done.is_none() && AT_RUN_TIME.contains(&found.code) => {
+                let message = (Data::str("msg"), Data::Unsafe(found.message.clone()));
+                task.action = Action::Module("ansible.builtin.fail".to_owned());
+                task.args = Args::Map([message].into_iter().collect());
+                Some(PlanNode::Task(Box::new(task)))
+            }
+            _ => done,
+        }
+    }
+
+    /// A task whose keywords are read, with its action.
+    fn acting(&mut self, scope: &Scope, node: &Node, mut task: Task) -> Option<PlanNode> {
         let named = self.action(scope, node)?;
         if named.local {
             task.keywords.delegate_to = Some(Data::str("localhost"));

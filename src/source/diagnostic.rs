@@ -146,6 +146,23 @@ impl Bag {
         self.found.push(diagnostic);
     }
 
+    /// Makes warnings of errors with these codes.
+    pub fn soften(&mut self, codes: &[Code]) {
+        for found in self.found.iter_mut().filter(|d| codes.contains(&d.code)) {
+            found.severity = Severity::Warning;
+        }
+    }
+
+    /// The first error since there were `count` diagnostics.
+    pub fn error_since(&self, count: usize) -> Option<&Diagnostic> {
+        self.found.iter().skip(count).find(|d| d.severity == Severity::Error)
+    }
+
+    /// How many diagnostics there are.
+    pub fn count(&self) -> usize {
+        self.found.len()
+    }
+
     /// Whether there is an error among them.
     pub fn has_errors(&self) -> bool {
         self.found.iter().any(|d| d.severity == Severity::Error)

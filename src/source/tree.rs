@@ -99,6 +99,14 @@ impl Tree {
         self.mounts.iter().skip(1).map(|(name, _)| name.as_str())
     }
 
+    /// The directories of `--roles-path`: names in the tree, and where they lie on this machine.
+    pub fn mounted(&self) -> impl Iterator<Item = (&str, &Path)> {
+        self.mounts.iter().skip(1).filter_map(|(name, backing)| match backing {
+            Backing::Directory(path) => Some((name.as_str(), path.as_path())),
+            Backing::Memory { .. } => None,
+        })
+    }
+
     fn locate<'a>(&self, path: &'a str) -> (&Backing, &'a str) {
         for (name, backing) in self.mounts.iter().skip(1) {
             if let Some(rest) = path.strip_prefix(name.as_str())

@@ -178,7 +178,14 @@ impl Hosts {
         for other in self.hosts.keys().filter(|h| *h != host) {
             others.push((other.clone(), self.vars_of(other, directories, playbook_dir)?));
         }
-        let vars = self.vars_of(host, directories, playbook_dir)?;
+        let mut vars = Map::new();
+        vars.insert(Data::str("ansible_host"), Data::str(host));
+        if !self.hosts.contains_key(host) {
+            // The host that Ansible adds when the inventory does not have it.
+            vars.insert(Data::str("ansible_connection"), Data::str("local"));
+            vars.insert(Data::str("ansible_python_interpreter"), Data::str("/usr/bin/python3"));
+        }
+        vars.extend(self.vars_of(host, directories, playbook_dir)?);
         Ok(Inventory { host: host.to_owned(), groups, group_names, vars, included: Map::new(), others })
     }
 

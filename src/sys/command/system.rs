@@ -27,6 +27,7 @@ const TICK: Duration = Duration::from_millis(25);
 #[derive(Clone, Debug)]
 pub struct SystemRunner {
     environment: Vec<(OsString, OsString)>,
+    directory: PathBuf,
 }
 
 impl Default for SystemRunner {
@@ -49,7 +50,13 @@ impl SystemRunner {
 
     /// A runner whose commands see exactly these variables (`compute-init apply` hands over its own).
     pub fn with_environment(environment: impl IntoIterator<Item = (OsString, OsString)>) -> SystemRunner {
-        SystemRunner { environment: environment.into_iter().collect() }
+        SystemRunner { environment: environment.into_iter().collect(), directory: "/".into() }
+    }
+
+    /// Where commands run that name no directory of their own; `/` otherwise.
+    pub fn in_directory(mut self, directory: &Path) -> SystemRunner {
+        directory.clone_into(&mut self.directory);
+        self
     }
 
     fn path<'a>(&'a self, env: &'a [(OsString, OsString)]) -> &'a OsStr {
@@ -68,7 +75,7 @@ impl SystemRunner {
         let mut child = std::process::Command::new(&full);
         child.arg0(program).args(&command.argv[1..]).env_clear();
         child.envs(self.environment.iter().map(|(k, v)| (k, v))).envs(command.env.iter().map(|(k, v)| (k, v)));
-        child.current_dir(command.cwd.as_deref().unwrap_or(Path::new("/")));
+        child.current_dir(command.cwd.as_deref().unwrap_or(&self.directory));
         child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         become_other(&mut child, command);
         child.spawn().map_err(|e| match e.kind() {
