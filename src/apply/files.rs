@@ -58,8 +58,11 @@ impl<'s, 'p> TaskFiles<'s, 'p> {
         list
     }
 
+    /// The path in the source tree that the plan knows, of a path as roles see it.
     fn in_source(&self, path: &str) -> Option<String> {
-        self.run.in_source(path)
+        let mut places = self.run.in_source(path);
+        let at = places.iter().position(|p| self.run.world.plan.files.contains_key(p)).unwrap_or(0);
+        (at < places.len()).then(|| places.swap_remove(at))
     }
 
     /// Whether the source lies on this machine and has the path, though the compiler did not foresee its use.
@@ -222,16 +225,17 @@ impl<'p> Run<'p> {
         if relative.is_empty() { self.source_root().to_owned() } else { format!("{}/{relative}", self.source_root()) }
     }
 
-    /// The path in the source tree of a path as roles see it, if it is one.
-    pub(super) fn in_source(&self, path: &str) -> Option<String> {
+    /// The paths in the source tree of a path as roles see it: none if it lies elsewhere, several if a directory of
+    /// roles lies in the playbook's or around it, the nearest first.
+    pub(super) fn in_source(&self, path: &str) -> Vec<String> {
         let below = |directory: &str| {
             path.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/').or(rest.is_empty().then_some("")))
         };
-        if let Some(rest) = below(self.source_root()) {
-            return Some(rest.to_owned());
-        }
-        let mut mounts = self.world.options.source_mounts.iter();
-        mounts.find_map(|(name, directory)| Some(format!("{name}/{}", below(directory)?)))
+        let mounts = self.world.options.source_mounts.iter().map(|(n, d)| (n.as_str(), d.as_str()));
+        let mut places: Vec<(&str, &str)> = mounts.chain([("", self.source_root())]).collect();
+        places.sort_by_key(|(_, directory)| std::cmp::Reverse(directory.len()));
+        let inside = places.into_iter().filter_map(|(name, directory)| Some((name, below(directory)?)));
+        inside.map(|(name, rest)| normal(&format!("{name}/{rest}"))).collect()
     }
 
     /// Directories in which a task's files are looked for: its role, the roles that brought that in, the task file's

@@ -117,8 +117,9 @@ impl<'p> Run<'p> {
 
     /// Paths in the source tree at which an included task file may lie.
     fn include_candidates(&self, frame: &Rc<Frame<'p>>, name: &str) -> Vec<String> {
-        if let Some(inside) = self.in_source(name) {
-            return vec![super::files::normal(&inside)];
+        let inside = self.in_source(name);
+        if !inside.is_empty() {
+            return inside;
         }
         let mut list = Vec::new();
         let mut add = |dir: &str| {
