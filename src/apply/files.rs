@@ -133,7 +133,7 @@ impl Files for TaskFiles<'_, '_> {
     fn mode(&self, path: &str) -> Option<u32> {
         match self.in_source(path) {
             // Git and the bundle know of a file whether it is executable, and no more.
-            Some(relative) => Some(self.run.world.plan.files.get(&normal(relative))?.mode),
+            Some(relative) => Some(self.run.world.plan.files.get(&normal(&relative))?.mode),
             None => std::fs::metadata(path).ok().map(|m| m.mode() & 0o7777),
         }
     }
@@ -141,7 +141,7 @@ impl Files for TaskFiles<'_, '_> {
     fn modified(&self, path: &str) -> Option<i64> {
         match self.in_source(path) {
             // Whenever it was written, on whatever machine: the bundle has no times, so that it is the same everywhere.
-            Some(relative) => self.run.world.plan.files.contains_key(&normal(relative)).then_some(0),
+            Some(relative) => self.run.world.plan.files.contains_key(&normal(&relative)).then_some(0),
             None => std::fs::metadata(path).ok().map(|m| m.mtime()),
         }
     }
