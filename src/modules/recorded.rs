@@ -186,7 +186,9 @@ fn differences(case: &Value, spec_of_all: &Value, golden: &Value) -> Vec<String>
     let back = |text: &str| text.replace(&here, "@DIR@").replace("/shims/", "");
     let calls: Vec<Vec<String>> = tools.trace().iter().map(|c| c.iter().map(|w| back(w)).collect()).collect();
     let meant = case.get("differs").and_then(|d| d.get("commands")).unwrap_or(&golden["commands"]);
-    let theirs: Vec<Vec<String>> = serde_json::from_value(meant.clone()).expect("commands");
+    let mut theirs: Vec<Vec<String>> = serde_json::from_value(meant.clone()).expect("commands");
+    // Ansible asks usermod what it can for every user who exists; ours only where the answer is needed.
+    theirs.retain(|c| c[1..] != ["--help"] || calls.contains(c));
     if sorted(calls.clone()) != sorted(theirs.clone()) {
         wrong.push(format!("called {calls:?}, not {theirs:?}"));
     }

@@ -24,11 +24,10 @@ impl Wanted<'_> {
         }
         let tool = self.tool("usermod")?;
         let info = self.info()?.ok_or_else(|| Failure::new(format!("failed to look up user name: {}", self.name)))?;
-        let can_append = self.can_append(&tool)?;
         let mut argv = vec![tool];
         let mut rest = LocalRest::default();
         self.push_changed_ids(&mut argv, &info)?;
-        self.push_groups(&mut argv, &mut rest, can_append)?;
+        self.push_groups(&mut argv, &mut rest)?;
         self.push_changed_texts(&mut argv, &info);
         self.push_changed_expiry(&mut argv, &mut rest);
         let hash = self.changed_password(&info);
@@ -49,7 +48,7 @@ impl Wanted<'_> {
         self.modify_local_rest(ran, &rest)
     }
 
-    /// Whether this usermod knows `-a`, told by its own help.
+    /// Whether this usermod knows `-a`, told by its own help; only asked where the answer is needed.
     fn can_append(&self, tool: &OsString) -> Result<bool, Failure> {
         let ran = exec::look(self.ctx, vec![tool.clone(), "--help".into()])?;
         let text = ran.out() + &ran.err();
@@ -88,7 +87,7 @@ impl Wanted<'_> {
         self.accounts.group_like(name)?.ok_or_else(|| Failure::new(format!("Group {name} does not exist")))
     }
 
-    fn push_groups(&self, argv: &mut Vec<OsString>, rest: &mut LocalRest, can_append: bool) -> Result<(), Failure> {
+    fn push_groups(&self, argv: &mut Vec<OsString>, rest: &mut LocalRest) -> Result<(), Failure> {
         let Some(asked) = &self.groups else { return Ok(()) };
         let current: Vec<String> =
             self.accounts.groups()?.into_iter().filter(|g| g.members.contains(&self.name)).map(|g| g.name).collect();
@@ -108,7 +107,8 @@ impl Wanted<'_> {
         if !needed {
             return Ok(());
         }
-        if self.append && can_append {
+        let can_append = self.append && self.can_append(&argv[0])?;
+        if can_append {
             argv.push("-a".into());
         }
         if self.local {
