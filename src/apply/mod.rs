@@ -14,6 +14,7 @@ mod include;
 mod inherit;
 mod item;
 mod looping;
+mod matching;
 mod play;
 mod report;
 mod result;
