@@ -3,7 +3,7 @@
 //! To add a module, do these three things:
 //! 1. describe its parameters in `spec/` (from `ansible-doc MODULE`);
 //! 2. write `modules/<name>.rs` with `pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure>`;
-//! 3. name it in [`find`], and add its cases to `tests/`.
+//! 3. name it in [`find()`], and add its cases to `tests/`.
 
 pub mod accounts;
 mod assemble;

@@ -34,7 +34,7 @@ pub struct Plan {
     pub sources: Vec<String>,
     /// The plays, in order.
     pub plays: Vec<Play>,
-    /// Roles that can be reached, by [`Role::key`].
+    /// Roles that can be reached, by name, or path where a name is not enough.
     #[serde(default)]
     pub roles: IndexMap<String, Role>,
     /// Task files that dynamic includes can reach, by path in the source tree.
