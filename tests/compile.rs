@@ -51,7 +51,7 @@ fn report(differences: Vec<String>) {
 fn refusals_say_what_where_and_what_to_do() {
     let mut differences = Vec::new();
     let cases = cases("refusals");
-    assert!(cases.len() >= 40, "only {} refusals", cases.len());
+    assert!(cases.len() >= 80, "only {} refusals", cases.len());
     for case in cases {
         match compile_case(&case) {
             Ok(_) => differences.push(format!("{}: was not refused", case.display())),

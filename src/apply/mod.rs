@@ -27,6 +27,7 @@ mod walk;
 pub use files::Blobs;
 pub use host::Inventory;
 pub use report::{Event, Failed, Listener, Outcome, Quiet, Report, TaskStart};
+pub use scope::MAGIC;
 
 use crate::modules::facts::Facts;
 use crate::plan::{Map, Plan};

@@ -194,7 +194,7 @@ impl Variables for Scope<'_, '_> {
 }
 
 /// Names of magic variables (ansible-core's vars/manager.py and `Special Variables` of its documentation).
-pub(super) const MAGIC: &[&str] = &[
+pub const MAGIC: &[&str] = &[
     "ansible_check_mode",
     "ansible_config_file",
     "ansible_dependent_role_names",

@@ -8,7 +8,7 @@ use crate::vars::nearest;
 use crate::yaml::{Content, Node};
 
 /// What tasks inherit: allowed on plays, blocks, tasks, roles and (through `apply`) includes.
-pub(super) const COMMON: &[&str] = &[
+pub const COMMON: &[&str] = &[
     "any_errors_fatal",
     "become",
     "become_exe",
@@ -35,11 +35,11 @@ pub(super) const COMMON: &[&str] = &[
     "vars",
 ];
 /// Common ones that a play has not.
-pub(super) const BELOW_PLAY: &[&str] = &["delegate_facts", "delegate_to", "when"];
+pub const BELOW_PLAY: &[&str] = &["delegate_facts", "delegate_to", "when"];
 /// A block's own.
-pub(super) const BLOCK: &[&str] = &["always", "block", "notify", "rescue"];
+pub const BLOCK: &[&str] = &["always", "block", "notify", "rescue"];
 /// A task's own.
-pub(super) const TASK: &[&str] = &[
+pub const TASK: &[&str] = &[
     "action",
     "args",
     "async",
@@ -56,7 +56,7 @@ pub(super) const TASK: &[&str] = &[
     "until",
 ];
 /// A play's own.
-pub(super) const PLAY: &[&str] = &[
+pub const PLAY: &[&str] = &[
     "fact_path",
     "force_handlers",
     "gather_facts",
@@ -75,6 +75,12 @@ pub(super) const PLAY: &[&str] = &[
     "vars_files",
     "vars_prompt",
 ];
+
+/// Known, and without an effect: they choose how a control machine reaches a host, or name collections.
+pub const WITHOUT_EFFECT: &[&str] = &["become_exe", "become_flags", "collections", "debugger", "port", "remote_user"];
+/// A play's own without an effect: how many hosts at a time, and which facts. There is one host, and facts are read
+/// when they are asked for.
+pub const PLAY_WITHOUT_EFFECT: &[&str] = &["gather_subset", "gather_timeout", "max_fail_percentage", "order", "serial"];
 
 /// Every keyword that may stand in an entry.
 pub(super) fn all(lists: &[&[&'static str]]) -> Vec<&'static str> {
@@ -119,6 +125,7 @@ impl Compiler<'_> {
             "environment" => k.environment = self.layers(scope, value, "environment"),
             "module_defaults" => {
                 k.module_defaults = self.layers(scope, value, "module_defaults");
+                self.items(value).into_iter().for_each(|layer| self.known_defaults(scope, layer));
                 let names = k.module_defaults.iter().filter_map(Data::as_map).flat_map(|m| m.keys());
                 self.defaulted.extend(names.filter_map(Data::as_str).filter_map(spec::find).map(|s| s.name));
             }
@@ -137,8 +144,7 @@ impl Compiler<'_> {
             "timeout" => k.timeout = self.number(scope, value, name),
             "throttle" => k.throttle = self.number(scope, value, name),
             "connection" => k.connection = self.connection(scope, value),
-            // They choose how a control machine reaches a host, or name collections: nothing to choose here.
-            "become_exe" | "become_flags" | "collections" | "debugger" | "port" | "remote_user" => {}
+            name if WITHOUT_EFFECT.contains(&name) => {}
             _ => return false,
         }
         true
@@ -227,6 +233,49 @@ impl Compiler<'_> {
             layers.push(item.data());
         }
         layers
+    }
+
+    /// A layer of `module_defaults`: modules that exist, and parameters that they have.
+    fn known_defaults(&mut self, scope: &Scope, layer: &Node) {
+        if scope.never || !matches!(layer.content, Content::Map(_)) {
+            return;
+        }
+        for (name, key, value) in pairs(self, scope, layer) {
+            // Groups of modules are collections' own; those of modules that are not here change nothing.
+            let Some(spec) = spec::find(name) else {
+                let near = nearest(name, spec::all().map(|m| m.name.rsplit('.').next().unwrap_or(m.name)));
+                if let Some(near) = near.filter(|_| !name.starts_with("group/")) {
+                    let message = format!("module_defaults names the unknown module `{name}`");
+                    self.warning_hint(scope, key, Code::UNKNOWN_MODULE, (message, format!("did you mean `{near}`?")));
+                }
+                continue;
+            };
+            for (param, key, value) in pairs(self, scope, value) {
+                if spec.any_params || spec.parameter(param).is_some() {
+                    self.default_value(scope, (spec, param), value);
+                    continue;
+                }
+                let names: Vec<&str> = spec.parameters().map(|p| p.name).collect();
+                let message = format!("{name} has no parameter `{param}`");
+                match nearest(param, names.iter().copied()) {
+                    Some(near) => {
+                        let hint = format!("did you mean `{near}`?");
+                        self.error_hint(scope, key, Code::UNKNOWN_PARAMETER, (message, hint));
+                    }
+                    None => self.error(scope, key, Code::UNKNOWN_PARAMETER, message),
+                }
+            }
+        }
+    }
+
+    /// One default: of a choice that there is.
+    fn default_value(&mut self, scope: &Scope, (spec, param): (&'static spec::ModuleSpec, &str), value: &Node) {
+        let choices = spec.parameter(param).map(|p| p.choices).unwrap_or_default();
+        let Some(text) = value.as_str().filter(|t| !t.contains("{{")) else { return };
+        if !choices.is_empty() && !choices.contains(&text) {
+            let message = format!("`{param}` is one of {}, not {text}", choices.join(", "));
+            self.error(scope, value, Code::BAD_PARAMETER, message);
+        }
     }
 
     /// A truth value, a word for one, or a template.

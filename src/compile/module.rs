@@ -11,7 +11,7 @@ use crate::vars::nearest;
 use crate::yaml::{Content, Node};
 
 /// Modules that install software.
-const PACKAGES: &[&str] = &[
+pub const PACKAGES: &[&str] = &[
     "apk",
     "apt",
     "apt_key",
@@ -45,9 +45,9 @@ const PACKAGES: &[&str] = &[
     "zypper_repository",
 ];
 /// Modules that change an inventory or another machine.
-const NOT_OURS: &[&str] = &["add_host", "fetch", "group_by", "iso_extract", "reboot"];
+pub const NOT_OURS: &[&str] = &["add_host", "fetch", "group_by", "iso_extract", "reboot"];
 /// Modules that could work on a node, but that no executor runs yet, and what to do instead.
-const NOT_YET: &[(&str, &str)] = &[
+pub const NOT_YET: &[(&str, &str)] = &[
     ("async_status", "tasks of a boot do not run in the background, so there is no job to ask for"),
     ("get_url", "put the file into the role or the image, or fetch it with curl in a command task"),
     ("ini_file", "ship the file as it shall be with template, or change it with lineinfile"),
@@ -58,7 +58,7 @@ const NOT_YET: &[(&str, &str)] = &[
     ("uri", "ask with curl in a command task"),
 ];
 /// Collections of clouds, network devices and other operating systems.
-const COLLECTIONS: &[&str] = &[
+pub const COLLECTIONS: &[&str] = &[
     "amazon.",
     "azure.",
     "cisco.",

@@ -1,7 +1,7 @@
 //! Plays: a playbook's own, and those it imports.
 
 use super::context::{Compiler, Scope, location};
-use super::keyword::{COMMON, PLAY, all, always_false, pairs};
+use super::keyword::{COMMON, PLAY, PLAY_WITHOUT_EFFECT, all, always_false, pairs};
 use super::template::is_template;
 use crate::plan::{Data, Keywords, Play};
 use crate::source::{Code, Diagnostic, find_file, join, parent};
@@ -83,8 +83,7 @@ impl Compiler<'_> {
                 }
                 "strategy" => self.strategy(scope, value),
                 "fact_path" => self.fact_path(scope, value),
-                // How many hosts at a time, and which facts: there is one host, and facts are read when asked for.
-                "gather_subset" | "gather_timeout" | "max_fail_percentage" | "order" | "serial" => {}
+                name if PLAY_WITHOUT_EFFECT.contains(&name) => {}
                 "roles" | "tasks" | "pre_tasks" | "post_tasks" | "handlers" => {}
                 "when" | "delegate_to" | "delegate_facts" => {
                     self.unknown_keyword(scope, key, "play", &all(&[PLAY, COMMON]))

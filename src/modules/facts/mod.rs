@@ -72,6 +72,11 @@ static COLLECTORS: &[Collector] = &[
     Collector { subset: "virtual", names: virtualization::NAMES, collect: virtualization::collect },
 ];
 
+/// Every fact that can be there, without `ansible_`.
+pub fn known() -> impl Iterator<Item = &'static str> {
+    COLLECTORS.iter().flat_map(|c| c.names.iter().copied())
+}
+
 /// Subsets that are gathered unless `!min` says otherwise.
 const MINIMAL: [&str; 18] = [
     "apparmor",
