@@ -1,17 +1,21 @@
 //! The executor: reads its few flags, boots, exits with the state's code.
 
-use compute_init::boot::options::{HELP, Options, Request, parse};
-use compute_init::boot::{World, run};
+use compute_init::boot::options::{BUNDLES, HELP, Options, Request, TRUST, parse};
+use compute_init::boot::{Stop, World, receive, run};
+use compute_init::bundle::Digest;
 use compute_init::modules::facts::Facts;
 use compute_init::plan::status::EXIT_USAGE;
 use compute_init::sys::command::SystemRunner;
-use std::io::{Write, stderr, stdout};
+use std::io::{Write, stderr, stdin, stdout};
+use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 
 fn main() -> ExitCode {
     match parse(std::env::args_os().skip(1)) {
         Ok(Request::Boot(options)) => ExitCode::from(boot(&options)),
+        Ok(Request::Receive) => taken(receive::receive(&mut stdin().lock(), Path::new(BUNDLES), Path::new(TRUST))),
+        Ok(Request::Undo) => taken(receive::undo(Path::new(BUNDLES), Path::new(TRUST))),
         Ok(Request::Help) => say(HELP),
         Ok(Request::Version) => say(concat!("compute-init-boot ", env!("CARGO_PKG_VERSION"), "\n")),
         Err(why) => {
@@ -34,6 +38,21 @@ fn boot(options: &Options) -> u8 {
         let _ = writeln!(stdout(), "{text}");
     }
     finished.code
+}
+
+/// Says which bundle is current now, or why not the one that was to be.
+fn taken(result: Result<Digest, Stop>) -> ExitCode {
+    match result {
+        Ok(digest) => {
+            let _ = writeln!(stderr(), "bundle      {digest}");
+            ExitCode::SUCCESS
+        }
+        Err(stop) => {
+            let hint = stop.hint.map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+            let _ = writeln!(stderr(), "{}: {}{hint}", stop.state, stop.message);
+            ExitCode::from(stop.state.exit_code())
+        }
+    }
 }
 
 fn say(text: &str) -> ExitCode {

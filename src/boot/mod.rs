@@ -12,6 +12,7 @@ mod needs;
 pub mod options;
 mod outside;
 mod overlay;
+pub mod receive;
 mod resume;
 mod session;
 mod slurm;

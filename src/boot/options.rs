@@ -9,6 +9,9 @@ pub const CONFIG: &str = "/etc/compute-init/config.yaml";
 /// Where the keys are that may sign a bundle.
 pub const TRUST: &str = "/etc/compute-init/trust.d";
 
+/// Where bundles are.
+pub const BUNDLES: &str = "/var/lib/compute-init/bundles";
+
 /// Shown by `--help`.
 pub const HELP: &str = "\
 compute-init-boot: make this compute node what its signed bundle says
@@ -26,6 +29,8 @@ Usage: compute-init-boot [OPTIONS]
   --host NAME        short host name of this node [the kernel's]
   --no-resume        leave the node's state in Slurm alone
   --json             print the final status as JSON
+  --receive          take a bundle from standard input; verified, it is current
+  --undo             make the previous bundle current again
   -v, --verbose      say more (may be repeated)
   -h, --help         this text
   -V, --version      the version
@@ -69,6 +74,10 @@ pub struct Options {
 pub enum Request {
     /// Boot.
     Boot(Box<Options>),
+    /// Take a bundle from standard input.
+    Receive,
+    /// Go back to the previous bundle.
+    Undo,
     /// Print [`HELP`].
     Help,
     /// Print the version.
@@ -96,12 +105,22 @@ fn read(parser: &mut Parser) -> Result<Request, lexopt::Error> {
             Arg::Long("no-resume") => options.no_resume = true,
             Arg::Long("json") => options.json = true,
             Arg::Short('v') | Arg::Long("verbose") => options.verbose = options.verbose.saturating_add(1),
+            Arg::Long("receive") => return alone(parser, Request::Receive),
+            Arg::Long("undo") => return alone(parser, Request::Undo),
             Arg::Short('h') | Arg::Long("help") => return Ok(Request::Help),
             Arg::Short('V') | Arg::Long("version") => return Ok(Request::Version),
             other => return Err(other.unexpected()),
         }
     }
     Ok(Request::Boot(Box::new(options)))
+}
+
+/// These take nothing else: whoever gives them more expects more of them.
+fn alone(parser: &mut Parser, request: Request) -> Result<Request, lexopt::Error> {
+    match parser.next()? {
+        None => Ok(request),
+        Some(other) => Err(other.unexpected()),
+    }
 }
 
 #[cfg(test)]
@@ -129,6 +148,7 @@ mod tests {
         assert!(boot(&["--chek"]).unwrap_err().contains("--chek"));
         assert!(boot(&["--root"]).unwrap_err().contains("--root"));
         assert!(boot(&["--check=yes"]).unwrap_err().contains("--check"));
+        assert!(boot(&["--receive", "--check"]).unwrap_err().contains("--check"));
         assert!(boot(&["extra"]).unwrap_err().contains("extra"));
     }
 }

@@ -4,7 +4,8 @@
 use super::build::{Sealing, seal};
 use super::origin::Origin;
 use super::{Exit, Ui, tour};
-use crate::bundle::{PublicKey, SigningKey};
+use crate::bundle::{PublicKey, SigningKey, Trust, Verified};
+use crate::image::hosts::{self, HostResult, Parcel, Ssh, Sudo};
 use crate::image::{self, Admission, Change, DevelopmentKey, Given, Install, Mode, Rerun, Root, rerun};
 use crate::sys::watch::{Watcher, Woken};
 use anyhow::{Context, bail};
@@ -20,12 +21,22 @@ use std::time::Instant;
 #[group(skip)]
 #[command(next_help_heading = "Fake build")]
 pub(super) struct Args {
-    /// Build, install and boot again at once, without an image; on this machine, or on --root
+    /// Build, install and boot again at once, without an image; on this machine, on --root or on --host
     #[arg(long, conflicts_with = "output")]
     fake_build: bool,
     /// Work on the root file system in DIR
     #[arg(long, value_name = "DIR", requires = "fake_build")]
     root: Option<PathBuf>,
+    /// Work on these machines, over your own ssh; SOURCE comes before
+    #[arg(long, value_name = "HOST", num_args = 1.., value_delimiter = ',', requires = "fake_build")]
+    #[arg(conflicts_with = "root")]
+    host: Vec<String>,
+    /// Become root there with sudo, without a password
+    #[arg(long, requires = "host")]
+    sudo: bool,
+    /// A configuration for ssh other than your own
+    #[arg(long, value_name = "FILE", requires = "host")]
+    ssh_config: Option<PathBuf>,
     /// Put the bundle before the current one back, and boot again
     #[arg(long, requires = "fake_build", conflicts_with_all = ["watch", "source"])]
     undo: bool,
@@ -97,6 +108,13 @@ impl Signers {
         }
     }
 
+    fn development(&self) -> Option<&DevelopmentKey> {
+        match self {
+            Signers::Named(_) => None,
+            Signers::Development(development) => Some(development),
+        }
+    }
+
     fn admit(&self, root: &Root, admission: Admission) -> Result<Vec<(String, PublicKey)>, image::Error> {
         match self {
             Signers::Named(_) => Ok(Vec::new()),
@@ -117,9 +135,11 @@ fn state_directory(xdg: Option<PathBuf>, home: Option<PathBuf>) -> anyhow::Resul
 }
 
 pub(super) fn run(args: &Args, origin: &Origin, keys: Vec<SigningKey>, ui: &Ui) -> anyhow::Result<Exit> {
-    let root = args.root()?;
     if args.undo {
-        return undo(args, &root, ui);
+        return undo(args, ui);
+    }
+    if args.host.is_empty() {
+        args.root()?;
     }
     let signers = Signers::new(keys, ui)?;
     if !args.watch {
@@ -152,22 +172,67 @@ fn once(args: &Args, origin: &Origin, signers: &Signers, ui: &Ui) -> anyhow::Res
         Sealing::Sealed { sealed, .. } => sealed,
         Sealing::Refused(exit) => return Ok(exit),
     };
-    let root = args.root()?;
     let admission = if args.trust_development { Admission::Asked } else { Admission::NotAsked };
-    let trust = signers.admit(&root, admission)?;
     let executor = executor(args.executor.as_deref())?;
     let scratch = tempfile::tempdir().context("making a scratch directory")?;
     let bundle = scratch.path().join("bundle");
     fs::write(&bundle, sealed.archive(0)?).context("packing")?;
+    if !args.host.is_empty() {
+        let keys = signers.keys().iter().map(|key| ("the key".to_owned(), key.public())).collect();
+        let verified = Verified::archive(&bundle, &Trust::keys("the keys that signed", keys)?)?;
+        return deliver(args, Some(&verified), signers.development(), admission, ui);
+    }
+    let root = args.root()?;
+    let trust = signers.admit(&root, admission)?;
     let what = Install { bundle: &bundle, executor: &executor, command: None, trust: &trust };
     let installed = image::install(&root, &what, Mode::Make, &mut |change| tell(change, ui))?;
     boot(args, &root, &installed, start, ui)
 }
 
-fn undo(args: &Args, root: &Root, ui: &Ui) -> anyhow::Result<Exit> {
-    let start = Instant::now();
-    let back = image::rollback(root, Mode::Make, &mut |change| tell(change, ui))?;
-    boot(args, root, &back, start, ui)
+fn undo(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
+    if !args.host.is_empty() {
+        return deliver(args, None, None, Admission::NotAsked, ui);
+    }
+    let (start, root) = (Instant::now(), args.root()?);
+    let back = image::rollback(&root, Mode::Make, &mut |change| tell(change, ui))?;
+    boot(args, &root, &back, start, ui)
+}
+
+/// The same on other machines. Exits as the worst of them did.
+fn deliver(
+    args: &Args,
+    bundle: Option<&Verified>,
+    development: Option<&DevelopmentKey>,
+    admission: Admission,
+    ui: &Ui,
+) -> anyhow::Result<Exit> {
+    let file = executor(args.executor.as_deref())?;
+    let executor = fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
+    let ssh = Ssh { config: args.ssh_config.clone(), sudo: args.sudo.then_some(Sudo) };
+    let given = args.given();
+    let public = development.map(|d| d.key.public());
+    let development = development.and_then(|d| Some((d.name.as_str(), public.as_ref()?)));
+    let parcel = Parcel { bundle, executor: &executor, development, admission, given: &given };
+    let results = hosts::deliver(&args.host, &ssh, &parcel, &|host, line| ui.progress(&format!("{host}: {line}")));
+    let mut text = String::new();
+    for result in &results {
+        // Writing to a String cannot fail.
+        let _ = write_host(&mut text, result);
+    }
+    let value = json!({ "bundle": bundle.map(|b| b.digest().to_string()), "hosts": results });
+    ui.result(&value, &text)?;
+    Ok(Exit::Boot(results.iter().map(|result| result.code).max().unwrap_or_default()))
+}
+
+fn write_host(out: &mut String, result: &HostResult) -> std::fmt::Result {
+    match (&result.error, &result.status) {
+        (Some(error), _) => writeln!(out, "{}: {error} (exit code {})", result.host, result.code),
+        (None, Some(status)) => {
+            writeln!(out, "{}: {}, {}", result.host, status.state, status.message)?;
+            tour::write_changes(out, status)
+        }
+        (None, None) => Ok(()),
+    }
 }
 
 fn tell(change: &Change, ui: &Ui) {

@@ -6,6 +6,7 @@
 
 mod development;
 mod elf;
+pub mod hosts;
 mod install;
 mod item;
 mod release;

@@ -5,6 +5,7 @@
 mod become_user;
 mod build;
 mod fake;
+mod hosts;
 mod install;
 mod render;
 mod run;

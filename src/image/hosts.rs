@@ -1,0 +1,316 @@
+//! Fake builds on other machines, over the user's own ssh. A node gets the blobs that it lacks, verifies the bundle with
+//! its own keys, and boots again; nothing is acted upon before its own executor has verified it.
+
+use super::{EXECUTOR, Given, TRUST};
+use crate::bundle::{BLOBS, Digest, MANIFEST, PublicKey, SIGNATURES, Verified};
+use crate::plan::status::Status;
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::io::{self, BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use tar::{Builder, EntryType, Header};
+
+/// Hosts that are worked on at the same time.
+const AT_ONCE: usize = 8;
+/// What ssh exits with where it did not get to run anything.
+const SSH_FAILED: i32 = 255;
+/// The exit code of what was not reached.
+pub const UNREACHABLE: u8 = 4;
+
+/// How hosts are reached.
+#[derive(Clone, Debug, Default)]
+pub struct Ssh {
+    /// A configuration of ssh other than the user's.
+    pub config: Option<std::path::PathBuf>,
+    /// Whether to become root with sudo.
+    pub sudo: Option<Sudo>,
+}
+
+/// The user at the other end is not root, and may become so without a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sudo;
+
+/// What hosts get.
+pub struct Parcel<'a> {
+    /// The bundle; none where the previous one is to come back.
+    pub bundle: Option<&'a Verified>,
+    /// The executor.
+    pub executor: &'a [u8],
+    /// The development key with the name of its file, where it is one that signed.
+    pub development: Option<(&'a str, &'a PublicKey)>,
+    /// Whether machines with keys of their own take it, too.
+    pub admission: super::Admission,
+    /// What the boot is told.
+    pub given: &'a Given,
+}
+
+/// How it went on one host.
+#[derive(Clone, Debug, Serialize)]
+pub struct HostResult {
+    /// The host, as it was named.
+    pub host: String,
+    /// The boot's exit code; 4 where the host was not reached, 5 where it refused, 1 where nothing was run.
+    pub code: u8,
+    /// Blobs that were sent, of those that the bundle has.
+    pub sent: usize,
+    /// What went wrong before the boot.
+    pub error: Option<String>,
+    /// What the boot left.
+    pub status: Option<Status>,
+}
+
+/// What a host has.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Found {
+    executor: Option<String>,
+    blobs: BTreeSet<String>,
+    keys: Vec<String>,
+    unit: bool,
+}
+
+/// Asks for what [`Found`] holds. All names are constants, so nothing needs quoting.
+const PROBE: &str = "cd /; sha256sum usr/libexec/compute-init/compute-init-boot 2>/dev/null | sed 's/^/executor /'; \
+    ls var/lib/compute-init/bundles/current/blobs/sha256 2>/dev/null | sed 's/^/blob /'; \
+    ls etc/compute-init/trust.d 2>/dev/null | sed 's/^/key /'; \
+    [ -d run/systemd/system ] && [ -e usr/lib/systemd/system/compute-init.service ] && echo unit; echo end";
+
+/// Restarts the unit with its journal on standard error, then shows the status and exits as the boot did.
+const RESTART: &str = "systemctl daemon-reload; journalctl -f -q -n 0 -o cat -u compute-init.service >&2 & j=$!; \
+    systemctl restart compute-init.service 2>/dev/null; sleep 0.2; kill $j; cat /run/compute-init/status.json; \
+    exit \"$(systemctl show --property=ExecMainStatus --value compute-init.service)\"";
+
+/// Delivers to all hosts, some at a time. `say` is told what each is doing and what it says. Results are in the order of
+/// `hosts`.
+pub fn deliver(hosts: &[String], ssh: &Ssh, parcel: &Parcel, say: &(dyn Fn(&str, &str) + Sync)) -> Vec<HostResult> {
+    let next = AtomicUsize::new(0);
+    let results: Mutex<Vec<(usize, HostResult)>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE.min(hosts.len()) {
+            scope.spawn(|| {
+                while let Some((at, host)) =
+                    Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|n| Some((n, hosts.get(n)?)))
+                {
+                    let result = one(host, ssh, parcel, &|line| say(host, line));
+                    results.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(at, _)| *at);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Why a host got no boot.
+struct Refusal(u8, String);
+
+fn one(host: &str, ssh: &Ssh, parcel: &Parcel, say: &dyn Fn(&str)) -> HostResult {
+    let mut result = HostResult { host: host.to_owned(), code: 0, sent: 0, error: None, status: None };
+    if let Err(Refusal(code, why)) = attempt(host, ssh, parcel, say, &mut result) {
+        (result.code, result.error) = (code, Some(why));
+    }
+    result
+}
+
+fn attempt(host: &str, ssh: &Ssh, parcel: &Parcel, say: &dyn Fn(&str), result: &mut HostResult) -> Result<(), Refusal> {
+    if !is_host(host) {
+        return Err(Refusal(1, format!("{host:?} is not the name of a host")));
+    }
+    let remote = Remote { host, ssh, say };
+    let found = parse(&remote.run(PROBE, &[])?.1)?;
+    let digest = Digest::of(parcel.executor).hex();
+    if found.executor.as_ref() != Some(&digest) {
+        say("sending the executor");
+        remote.put(EXECUTOR, "0755", parcel.executor)?;
+    }
+    if let Some((name, key)) = parcel.development.filter(|(name, _)| !found.keys.iter().any(|k| k == name)) {
+        if !found.keys.is_empty() && parcel.admission == super::Admission::NotAsked {
+            let keys = found.keys.join(", ");
+            return Err(Refusal(1, format!("it trusts {keys}, and not your development key: see --trust-development")));
+        }
+        remote.put(&format!("{TRUST}/{name}"), "0644", key.to_pem().as_bytes())?;
+    }
+    let stream = match parcel.bundle {
+        Some(bundle) => {
+            let (stream, sent) = stream(bundle, &found.blobs).map_err(|e| Refusal(1, format!("packing: {e}")))?;
+            result.sent = sent;
+            say(&format!("sending {sent} of {} blobs", bundle.blobs().count()));
+            stream
+        }
+        None => Vec::new(),
+    };
+    let take = if parcel.bundle.is_some() { "--receive" } else { "--undo" };
+    let boot = match found.unit && *parcel.given == Given::default() {
+        true => RESTART.to_owned(),
+        false => {
+            let words: Vec<String> = parcel.given.arguments().iter().map(|word| quote(word)).collect();
+            format!("exec /{EXECUTOR} --json {}", words.join(" "))
+        }
+    };
+    let (code, out) = remote.run(&format!("/{EXECUTOR} {take} || exit $?; {boot}"), &stream)?;
+    result.code = code;
+    result.status = serde_json::from_str(&out).ok();
+    if result.status.is_none() {
+        result.error = Some("the bundle was not taken, or the boot left no status".to_owned());
+    }
+    Ok(())
+}
+
+struct Remote<'a> {
+    host: &'a str,
+    ssh: &'a Ssh,
+    say: &'a dyn Fn(&str),
+}
+
+impl Remote<'_> {
+    /// Runs a script there. Its exit code and output; what it says goes to `say`.
+    fn run(&self, script: &str, input: &[u8]) -> Result<(u8, String), Refusal> {
+        let failed = |e: io::Error| Refusal(UNREACHABLE, format!("running ssh: {e}"));
+        let mut command = Command::new("ssh");
+        command.args(["-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=15"]);
+        if let Some(config) = &self.ssh.config {
+            command.arg("-F").arg(config);
+        }
+        let script = match self.ssh.sudo {
+            Some(Sudo) => format!("exec sudo -n sh -c {}", quote(script)),
+            None => format!("exec sh -c {}", quote(script)),
+        };
+        command.arg("--").arg(self.host).arg(script);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
+        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (out, last) = std::thread::scope(|scope| {
+            scope.spawn(move || {
+                // A host that does not read to the end says so with its exit code.
+                let _ = stdin.map(|mut stdin| stdin.write_all(input));
+            });
+            let out = scope.spawn(move || stdout.map(io::read_to_string).transpose());
+            let mut last = String::new();
+            for line in stderr.map(BufReader::new).into_iter().flat_map(BufRead::lines).map_while(Result::ok) {
+                (self.say)(&line);
+                last = line;
+            }
+            (out.join(), last)
+        });
+        let status = child.wait().map_err(failed)?;
+        let out = match out {
+            Ok(out) => out.map_err(failed)?.unwrap_or_default(),
+            Err(_) => return Err(Refusal(1, "reading from ssh failed".to_owned())),
+        };
+        match status.code() {
+            Some(SSH_FAILED) | None => Err(Refusal(UNREACHABLE, format!("ssh: {last}"))),
+            Some(code) => Ok((u8::try_from(code).unwrap_or(u8::MAX), out)),
+        }
+    }
+
+    /// Puts a file in its place once all of it has arrived. `path` is a name of ours, relative to the root.
+    fn put(&self, path: &str, mode: &str, bytes: &[u8]) -> Result<(), Refusal> {
+        let digest = Digest::of(bytes).hex();
+        let script = format!(
+            "umask 022; mkdir -p \"$(dirname /{path})\" && cat > /{path}.new && \
+             echo '{digest}  /{path}.new' | sha256sum -c --status && chmod {mode} /{path}.new && mv -f /{path}.new /{path}"
+        );
+        match self.run(&script, bytes)? {
+            (0, _) => Ok(()),
+            (code, _) => Err(Refusal(1, format!("writing /{path} there ended with {code}"))),
+        }
+    }
+}
+
+/// Nothing that ssh would take for an option, a command or several words.
+fn is_host(host: &str) -> bool {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '@' | ':' | '[' | ']' | '%');
+    !host.is_empty() && host.len() <= 320 && !host.starts_with('-') && host.chars().all(good)
+}
+
+/// One word of a POSIX shell.
+fn quote(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+fn parse(text: &str) -> Result<Found, Refusal> {
+    let mut found = Found::default();
+    for line in text.lines() {
+        match line.split_once(' ') {
+            Some(("executor", rest)) => found.executor = rest.split(' ').next().map(str::to_owned),
+            Some(("blob", name)) if Digest::from_hex(name).is_some() => drop(found.blobs.insert(name.to_owned())),
+            Some(("key", name)) if name.ends_with(".pem") => found.keys.push(name.to_owned()),
+            None if line == "unit" => found.unit = true,
+            None if line == "end" => return Ok(found),
+            _ => (),
+        }
+    }
+    Err(Refusal(1, "the host did not say what it has".to_owned()))
+}
+
+/// The installed form as a tar archive in which the blobs that a host has are links; and how many are not.
+fn stream(bundle: &Verified, have: &BTreeSet<String>) -> io::Result<(Vec<u8>, usize)> {
+    let hex = bundle.digest().hex();
+    let mut builder = Builder::new(Vec::new());
+    let file = |builder: &mut Builder<Vec<u8>>, name: String, bytes: &[u8]| {
+        let mut header = Header::new_ustar();
+        header.set_mode(0o644);
+        header.set_size(bytes.len() as u64);
+        builder.append_data(&mut header, name, bytes)
+    };
+    file(&mut builder, format!("{hex}/{MANIFEST}"), bundle.manifest_bytes())?;
+    for (key, signature) in bundle.signatures() {
+        file(&mut builder, format!("{hex}/{SIGNATURES}/{key}"), signature)?;
+    }
+    let mut sent = 0;
+    for (digest, size) in bundle.blobs() {
+        let blob = digest.trim_start_matches("sha256:");
+        let name = format!("{hex}/{BLOBS}/{blob}");
+        if have.contains(blob) {
+            let mut header = Header::new_ustar();
+            header.set_entry_type(EntryType::Link);
+            header.set_mode(0o644);
+            header.set_size(0);
+            builder.append_link(&mut header, name, blob)?;
+            continue;
+        }
+        sent += 1;
+        file(&mut builder, name, &bundle.blob(digest, size).map_err(|fault| io::Error::other(fault.to_string()))?)?;
+    }
+    Ok((builder.into_inner()?, sent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Found, Refusal, is_host, parse, quote};
+    use std::process::Command;
+
+    #[test]
+    fn what_ssh_would_misread_is_no_host() {
+        for host in ["node1", "root@node1.cluster", "fe80::1%eth0", "user@[::1]"] {
+            assert!(is_host(host), "{host}");
+        }
+        for host in ["", "-oProxyCommand=x", "a b", "a;b", "a\nb", "$(x)", "a/b"] {
+            assert!(!is_host(host), "{host:?}");
+        }
+    }
+
+    #[test]
+    fn a_word_stays_a_word_in_a_shell() {
+        for word in ["", "plain", "two words", "it's", "$HOME `x` \\ \" ; &", "a\nb", "''"] {
+            let said = Command::new("sh").args(["-c", &format!("printf %s {}", quote(word))]).output().unwrap();
+            assert_eq!(String::from_utf8(said.stdout).unwrap(), word);
+        }
+    }
+
+    #[test]
+    fn what_a_host_says_is_read_to_its_end() {
+        let hex = "a".repeat(64);
+        let found =
+            parse(&format!("executor {hex}  usr/x\nblob {hex}\nblob nonsense\nkey site.pem\nkey README\nunit\nend\n"));
+        let Ok(found) = found else { panic!("refused") };
+        let expected =
+            Found { executor: Some(hex.clone()), blobs: [hex].into(), keys: vec!["site.pem".into()], unit: true };
+        assert_eq!(found, expected);
+        for cut in ["", "unit\n", "Welcome to node1\n"] {
+            assert!(matches!(parse(cut), Err(Refusal(1, _))), "{cut}");
+        }
+    }
+}
