@@ -42,7 +42,7 @@ impl<'p> Run<'p> {
             }
             (items, _) => match templar.value(items).map_err(wrong)? {
                 Data::List(list) => list,
-                one if LISTS_ONLY.iter().any(|name| lookup.trim_start_matches("ansible.builtin.") == *name) => {
+                _ if LISTS_ONLY.iter().any(|name| lookup.trim_start_matches("ansible.builtin.") == *name) => {
                     let name = lookup.trim_start_matches("ansible.builtin.");
                     return Err(format!("with_{name} expects a list"));
                 }
