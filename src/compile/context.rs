@@ -16,7 +16,6 @@ pub(super) const AT_RUN_TIME: &[Code] = &[
     Code::BAD_PARAMETER,
     Code::MISSING_PARAMETER,
     Code::BAD_ARGUMENTS,
-    Code::BAD_LOOP,
     Code::FILE_NOT_FOUND,
     Code::TEMPLATE_SYNTAX,
     Code::UNKNOWN_FILTER,
@@ -82,13 +81,7 @@ impl Scope {
 
     /// An error, or a warning where it is a failure at run time that the author foresees.
     pub fn diagnostic(&self, code: Code, message: String) -> Diagnostic {
-        let at_run_time = [
-            Code::FILE_NOT_FOUND,
-            Code::BAD_PARAMETER,
-            Code::MISSING_PARAMETER,
-            Code::UNKNOWN_PARAMETER,
-            Code::BAD_LOOP,
-        ];
+        let at_run_time = [Code::FILE_NOT_FOUND, Code::BAD_PARAMETER, Code::MISSING_PARAMETER, Code::UNKNOWN_PARAMETER];
         match self.foreseen && at_run_time.contains(&code) {
             true => Diagnostic::warning(code, &self.file, message),
             false => Diagnostic::error(code, &self.file, message),

@@ -270,7 +270,7 @@ mod tests {
             (
                 Algorithm::Sha512,
                 "secret",
-                with("saltsalt", None),
+                with("saltsalt", Some(5000)),
                 "$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1",
             ),
             (
