@@ -16,6 +16,8 @@ pub mod cli;
 #[cfg(feature = "builder")]
 pub mod compile;
 #[cfg(feature = "builder")]
+pub mod export;
+#[cfg(feature = "builder")]
 pub mod image;
 pub mod modules;
 #[cfg(feature = "builder")]

@@ -4,6 +4,7 @@
 //! either. The names are Ansible's: play, block, task, handler, role, keyword.
 
 pub mod data;
+pub mod export;
 pub mod limits;
 pub mod manifest;
 pub mod status;

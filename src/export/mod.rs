@@ -1,0 +1,66 @@
+//! What the control node serves to its compute nodes: from an inventory to what each node needs of it, and from there
+//! to the generation on disk. This room reads the inventory and decides; it configures nothing.
+
+use crate::plan::Data;
+use indexmap::IndexMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What every exported host needs, before it is written in a layout.
+#[derive(Clone, Debug, Default)]
+pub struct ClusterExport {
+    /// By inventory name, in the inventory's order. The first labels of the names differ.
+    pub hosts: IndexMap<String, HostExport>,
+    /// Files that every node may have: `hosts`, `cacerts/*`, `cvmfs/*`, and those that hold secrets
+    /// (`manila_share_info.yml`).
+    pub shared: Vec<ExportFile>,
+}
+
+/// What one host needs.
+#[derive(Clone, Debug, Default)]
+pub struct HostExport {
+    /// Its variables, in layers that share no name. A layer that many hosts have is one `Arc` for all of them, so that
+    /// it is written and hashed once; equal layers are always the same `Arc`.
+    pub vars: Vec<Arc<Layer>>,
+    /// `group_names`, sorted.
+    pub group_names: Vec<String>,
+    /// `groups`, as far as it is asked for; shared as layers are. Always has `all` when it may be listed.
+    pub groups: Arc<Groups>,
+    /// Other hosts, as far as `hostvars` is asked for them, by inventory name; shared as layers are. A host may be there
+    /// without variables: that it exists is asked.
+    pub others: Arc<IndexMap<String, Other>>,
+    /// Files of this host alone: `hostconfig/<short name>/*`.
+    pub files: Vec<ExportFile>,
+}
+
+/// Variables that hosts share, values still lazy.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Layer {
+    /// Names and values.
+    pub vars: IndexMap<String, Data>,
+    /// Names of those whose values are secret.
+    pub secret: BTreeSet<String>,
+}
+
+/// `groups`: group name to the names of its hosts.
+pub type Groups = IndexMap<String, Vec<String>>;
+
+/// What is asked of another host.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Other {
+    /// Its variables, as far as they are asked for, with what these refer to.
+    pub vars: Layer,
+    /// Its `group_names`, sorted.
+    pub group_names: Vec<String>,
+}
+
+/// A file of the export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportFile {
+    /// Relative to the export's root, in today's layout.
+    pub path: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
+    /// Whether it holds secrets.
+    pub secret: bool,
+}
