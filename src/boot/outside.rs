@@ -10,9 +10,6 @@ use crate::sys::file::read_bounded;
 use std::io;
 use std::path::Path;
 
-/// Bytes of a configuration.
-const CONFIG: u64 = 1 << 20;
-
 /// Inputs from outside the root.
 pub struct Outside {
     config: Option<(String, io::Result<Vec<u8>>)>,
@@ -31,7 +28,8 @@ impl Outside {
             let root = options.root.as_deref().unwrap_or(Path::new("/"));
             root.join(path.trim_start_matches('/'))
         };
-        let config = options.config.as_ref().map(|path| (path.display().to_string(), read_bounded(path, CONFIG)));
+        let config =
+            options.config.as_ref().map(|path| (path.display().to_string(), read_bounded(path, limits::CONFIG)));
         let metadata = options.metadata.as_ref().map(|source| {
             if source.starts_with("http://") || source.starts_with("https://") {
                 return metadata::Given::Url(source.clone());
@@ -50,7 +48,7 @@ impl Outside {
         match &self.config {
             Some((name, Ok(text))) => config::parse(name, text),
             Some((name, Err(e))) => Err(vec![format!("{name}: {e}")]),
-            None => match read_bounded(default, CONFIG) {
+            None => match read_bounded(default, limits::CONFIG) {
                 Ok(text) => config::parse(&default.display().to_string(), &text),
                 Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Config::default()),
                 Err(e) => Err(vec![format!("{}: {e}", default.display())]),

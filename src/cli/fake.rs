@@ -184,7 +184,7 @@ fn once(args: &Args, origin: &Origin, signers: &Signers, ui: &Ui) -> anyhow::Res
     }
     let root = args.root()?;
     let trust = signers.admit(&root, admission)?;
-    let what = Install { bundle: &bundle, executor: &executor, command: None, trust: &trust };
+    let what = Install { bundle: &bundle, executor: &executor, command: None, trust: &trust, config: None };
     let installed = image::install(&root, &what, Mode::Make, &mut |change| tell(change, ui))?;
     boot(args, &root, &installed, start, ui)
 }

@@ -1,9 +1,13 @@
 //! `install`: puts bundle, executor, keys and units into a root file system, or takes them away.
 
 use super::{Exit, Ui, verify};
+use crate::boot::config;
 use crate::image::{self, Change, Install, Mode, Report, Root};
-use anyhow::{Context, bail};
+use crate::plan::limits;
+use crate::sys::file::read_bounded;
+use anyhow::{Context, anyhow, bail};
 use std::fmt::Write;
+use std::io;
 use std::path::PathBuf;
 
 /// Install a bundle, the executor and its units into a root file system
@@ -24,6 +28,9 @@ pub(super) struct Args {
     /// The executor [default: compute-init-boot beside this program]
     #[arg(long, value_name = "FILE")]
     executor: Option<PathBuf>,
+    /// The node's configuration; it is checked, and one that the root has is kept beside it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Install this program too, for `compute-init status` on the node
     #[arg(long)]
     with_command: bool,
@@ -31,16 +38,23 @@ pub(super) struct Args {
     #[arg(long)]
     dry_run: bool,
     /// Go back to the bundle before the current one
-    #[arg(long, conflicts_with_all = ["bundle", "trust", "executor", "uninstall"])]
+    #[arg(long, conflicts_with_all = ["bundle", "trust", "executor", "config", "uninstall"])]
     rollback: bool,
     /// Take everything away but configuration and keys
-    #[arg(long, conflicts_with_all = ["bundle", "trust", "executor"])]
+    #[arg(long, conflicts_with_all = ["bundle", "trust", "executor", "config"])]
     uninstall: bool,
 }
 
 pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
     let root = Root::open(&args.root)?;
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Make };
+    let config = match configuration(args, &root)? {
+        Ok(config) => config,
+        Err(mistakes) => {
+            ui.failed(&anyhow!("the node would refuse its configuration:\n  {}", mistakes.join("\n  ")));
+            return Ok(Exit::Source);
+        }
+    };
     let mut watch = |change: &Change| ui.progress(&format!("{} {}", change.what, change.path));
     let report = match &args.bundle {
         _ if args.uninstall => image::uninstall(&root, mode, &mut watch)?,
@@ -56,7 +70,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
             }
             let trust = verify::named_keys(&args.trust)?;
             let command = args.with_command.then_some(ourselves.as_path());
-            let what = Install { bundle, executor: &executor, command, trust: &trust };
+            let what = Install { bundle, executor: &executor, command, trust: &trust, config: config.as_deref() };
             image::install(&root, &what, mode, &mut watch)?
         }
         None => bail!("no bundle is given"),
@@ -65,14 +79,37 @@ pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// The configuration that is given, and its mistakes or those of the one that the root has and keeps.
+fn configuration(args: &Args, root: &Root) -> anyhow::Result<Result<Option<Vec<u8>>, Vec<String>>> {
+    if args.uninstall || args.rollback {
+        return Ok(Ok(None));
+    }
+    let (path, name) = match &args.config {
+        Some(path) => (path.clone(), path.display().to_string()),
+        None => (root.resolve(image::CONFIG).context("looking for the configuration")?, format!("/{}", image::CONFIG)),
+    };
+    let text = match read_bounded(&path, limits::CONFIG) {
+        Err(e) if args.config.is_none() && e.kind() == io::ErrorKind::NotFound => return Ok(Ok(None)),
+        text => text.with_context(|| format!("reading {}", path.display()))?,
+    };
+    Ok(config::parse(&name, &text).map(|_| args.config.is_some().then_some(text)))
+}
+
 fn describe(report: &Report, root: &Root, mode: Mode) -> String {
     let mut text = String::new();
     if let (Some(bundle), Some(signer)) = (&report.bundle, &report.signer) {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "bundle   {bundle}\nsigner   {signer}");
     }
+    for (path, to) in report.changes.iter().filter_map(|c| Some((&c.path, c.to.as_ref()?))) {
+        let _ = writeln!(text, "moved    {path} to {to}");
+    }
+    for note in &report.notes {
+        let _ = writeln!(text, "note     {note}");
+    }
     let changes = match (report.changes.len(), mode) {
         (0, _) => "nothing to change".to_owned(),
+        (1, Mode::Make) => "1 change made".to_owned(),
         (n, Mode::Make) => format!("{n} changes made"),
         (n, Mode::DryRun) => format!("{n} changes would be made; nothing was done"),
     };

@@ -86,7 +86,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
     let archive = bundle(&sandbox, ui)?;
     ui.progress("installing bundle, executor, key and unit");
     let trust = [("try.pem".to_owned(), archive.key.public())];
-    let what = Install { bundle: &archive.path, executor: &executor, command: None, trust: &trust };
+    let what = Install { bundle: &archive.path, executor: &executor, command: None, trust: &trust, config: None };
     let root = Root::open(&sandbox.root)?;
     let installed = image::install(&root, &what, Mode::Make, &mut |_| {}).context("installing into the sandbox")?;
     let mut boots = Vec::new();

@@ -3,19 +3,27 @@
 //! The link `current` is switched after everything that it leads to is there, and the unit is enabled last: a root
 //! that is used in between boots as it did before.
 
-use super::item::{Change, Item, Mode};
+use super::item::{Change, Item, Mode, Ours};
+use super::predecessor::{self, Predecessor};
 use super::release::{Release, superfluous};
 use super::{BUNDLES, COMMAND, EXECUTOR, Error, Root, TRUST, elf};
 use crate::bundle::{CURRENT, Digest, Fault, PREVIOUS, PublicKey, Trust, Verified};
+use crate::sys::file;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::path::Path;
 
 const UNIT: &str = "usr/lib/systemd/system/compute-init.service";
-const CONFIG: &str = "etc/compute-init/config.yaml";
-/// The unit of the tool that compute-init takes the place of, under the name that scripts know.
-const ALIAS: &str = "etc/systemd/system/ansible-init.service";
-const ALIAS_ASIDE: &str = "etc/systemd/system/ansible-init.service.before-compute-init";
+/// The node's configuration.
+pub const CONFIG: &str = "etc/compute-init/config.yaml";
+/// The executor's directory.
+const PROGRAMS: &str = "usr/libexec/compute-init";
+/// What nodes have of their exports.
+const STAGED: &str = "var/lib/compute-init/staged";
+/// In every text of ours, so that a later version knows it from a stranger's.
+const MARK: &str = "Installed by compute-init";
+/// In every program of ours.
+const PROGRAM_MARK: &str = "compute-init";
 const WANTED: &str = "etc/systemd/system/multi-user.target.wants/compute-init.service";
 
 /// Files that are the same on every node.
@@ -47,6 +55,8 @@ pub struct Install<'a> {
     pub command: Option<&'a Path>,
     /// Trust keys to add, by file name.
     pub trust: &'a [(String, PublicKey)],
+    /// The site's configuration, which was read and found right; none leaves what the root has.
+    pub config: Option<&'a [u8]>,
 }
 
 /// What was done.
@@ -58,6 +68,8 @@ pub struct Report {
     pub signer: Option<String>,
     /// What changed, or would change.
     pub changes: Vec<Change>,
+    /// What somebody should know: what was found, and what became of it.
+    pub notes: Vec<String>,
 }
 
 /// Installs. `watch` is told of every change before it is made.
@@ -67,15 +79,11 @@ pub fn install(root: &Root, what: &Install, mode: Mode, watch: &mut dyn FnMut(&C
     let executor = read_program(root, what.executor)?;
     let command = what.command.map(|path| read_program(root, path)).transpose()?;
     let release = Release { bundle: &bundle, trust: &trust };
+    let predecessor = Predecessor::find(root)?;
     let digest = bundle.digest();
-    let mut items =
-        vec![Item::Directory { path: "usr/libexec/compute-init", mode: 0o755 }, program(EXECUTOR, &executor)];
-    if let Some(bytes) = &command {
-        items.push(Item::Directory { path: "usr/bin", mode: 0o755 });
-        items.push(program(COMMAND, bytes));
-    }
+    let mut items = programs(&executor, command.as_deref());
     items.push(Item::Directory { path: TRUST, mode: 0o755 });
-    items.push(Item::Default { path: CONFIG, bytes: CONFIG_TEXT });
+    items.extend(config(what.config));
     items.extend(what.trust.iter().map(|(name, key)| Item::File {
         path: format!("{TRUST}/{name}"),
         mode: 0o644,
@@ -91,10 +99,13 @@ pub fn install(root: &Root, what: &Install, mode: Mode, watch: &mut dyn FnMut(&C
         items.push(link(PREVIOUS, before));
     }
     items.push(link(CURRENT, digest));
+    items.extend(predecessor::items(predecessor.as_ref()));
     items.extend(enabling());
     let kept: Vec<Digest> = before.into_iter().chain([digest]).collect();
+    let notes = predecessor.iter().flat_map(Predecessor::notes).collect();
     let changes = carry_out(root, &items, mode, watch)?;
-    let mut report = Report { bundle: Some(digest.to_string()), signer: Some(bundle.signer().name.clone()), changes };
+    let signer = bundle.signer().name.clone();
+    let mut report = Report { bundle: Some(digest.to_string()), signer: Some(signer), changes, notes };
     let old = superfluous(root, &kept)?.into_iter().map(|name| Item::AbsentTree { path: format!("{BUNDLES}/{name}") });
     report.changes.extend(carry_out(root, &old.collect::<Vec<_>>(), mode, watch)?);
     Ok(report)
@@ -110,23 +121,42 @@ pub fn rollback(root: &Root, mode: Mode, watch: &mut dyn FnMut(&Change)) -> Resu
     let mut items = vec![link(CURRENT, previous)];
     items.extend(named(root, CURRENT)?.filter(|d| *d != previous).map(|digest| link(PREVIOUS, digest)));
     let changes = carry_out(root, &items, mode, watch)?;
-    Ok(Report { bundle: Some(previous.to_string()), signer: Some(verified.signer().name.clone()), changes })
+    Ok(Report {
+        bundle: Some(previous.to_string()),
+        signer: Some(verified.signer().name.clone()),
+        changes,
+        notes: Vec::new(),
+    })
 }
 
-/// Takes away what [`install`] put there. Configuration and trust keys stay: they are the administrator's.
+/// Takes away what [`install`] put there, and brings back what it put aside. Configuration and trust keys stay: they are
+/// the administrator's.
 pub fn uninstall(root: &Root, mode: Mode, watch: &mut dyn FnMut(&Change)) -> Result<Report, Error> {
     let mut items = vec![Item::Absent { path: WANTED.to_owned() }];
-    let alias = super::item::place(root, ALIAS)?;
-    if std::fs::read_link(alias).is_ok_and(|target| target == Path::new("/").join(UNIT)) {
-        items.push(Item::Absent { path: ALIAS.to_owned() });
-        items.push(Item::Back { from: ALIAS_ASIDE, path: ALIAS });
+    items.extend(predecessor::back(root, Path::new("/").join(UNIT).as_path())?);
+    for (path, _) in FILES.iter().rev() {
+        items.extend(replaced(root, path, Ours::Marked(b"", MARK))?);
     }
-    items.extend(FILES.iter().rev().map(|(path, _)| Item::Absent { path: (*path).to_owned() }));
     items.push(Item::AbsentTree { path: BUNDLES.to_owned() });
-    items.push(Item::AbsentTree { path: "usr/libexec/compute-init".to_owned() });
-    items.push(Item::Absent { path: COMMAND.to_owned() });
+    // What nodes told this root, secrets among it.
+    items.push(Item::AbsentTree { path: STAGED.to_owned() });
+    items.push(Item::AbsentTree { path: PROGRAMS.to_owned() });
+    items.extend(replaced(root, COMMAND, Ours::Marked(b"", PROGRAM_MARK))?);
     let changes = carry_out(root, &items, mode, watch)?;
-    Ok(Report { bundle: None, signer: None, changes })
+    Ok(Report { bundle: None, signer: None, changes, notes: Vec::new() })
+}
+
+/// Takes a file of ours away, and brings back the one that it replaced. A stranger's file stays.
+fn replaced<'a>(root: &Root, path: &'static str, ours: Ours) -> Result<Vec<Item<'a>>, Error> {
+    let place = super::item::place(root, path)?;
+    let foreign = match file::lstat(&place).map_err(Error::io("looking at", &place))? {
+        Some(meta) => !ours.holds(&place, &meta)?,
+        None => false,
+    };
+    if foreign {
+        return Ok(Vec::new());
+    }
+    Ok(vec![Item::Absent { path: path.to_owned() }, Item::Back { path: path.into() }])
 }
 
 fn carry_out(root: &Root, items: &[Item], mode: Mode, watch: &mut dyn FnMut(&Change)) -> Result<Vec<Change>, Error> {
@@ -146,15 +176,34 @@ fn carry_out(root: &Root, items: &[Item], mode: Mode, watch: &mut dyn FnMut(&Cha
     Ok(changes)
 }
 
+fn programs<'a>(executor: &'a [u8], command: Option<&'a [u8]>) -> Vec<Item<'a>> {
+    let program = |path: &str, bytes: &'a [u8]| Item::File { path: path.to_owned(), mode: 0o755, bytes: bytes.into() };
+    let mut items = vec![Item::Directory { path: PROGRAMS, mode: 0o755 }, program(EXECUTOR, executor)];
+    if let Some(bytes) = command {
+        items.push(Item::Directory { path: "usr/bin", mode: 0o755 });
+        items.push(Item::Aside { path: COMMAND.into(), ours: Ours::Marked(bytes, PROGRAM_MARK) });
+        items.push(program(COMMAND, bytes));
+    }
+    items
+}
+
+/// The site's configuration, over one that is kept; or defaults where there is none.
+fn config<'a>(given: Option<&'a [u8]>) -> Vec<Item<'a>> {
+    let Some(bytes) = given else { return vec![Item::Default { path: CONFIG, bytes: CONFIG_TEXT }] };
+    vec![
+        Item::Aside { path: CONFIG.into(), ours: Ours::OneOf([bytes, CONFIG_TEXT]) },
+        Item::File { path: CONFIG.to_owned(), mode: 0o644, bytes: bytes.into() },
+    ]
+}
+
 fn units<'a>() -> impl Iterator<Item = Item<'a>> {
     let directories = ["usr/lib/systemd/system", "usr/lib/systemd/system-preset", "usr/lib/tmpfiles.d"];
     let directories = directories.into_iter().map(|path| Item::Directory { path, mode: 0o755 });
-    let file = |(path, bytes): &(&str, &'static [u8])| Item::File {
-        path: (*path).to_owned(),
-        mode: 0o644,
-        bytes: Cow::Borrowed(*bytes),
+    let file = |(path, bytes): &(&'static str, &'static [u8])| {
+        let aside = Item::Aside { path: (*path).into(), ours: Ours::Marked(bytes, MARK) };
+        [aside, Item::File { path: (*path).to_owned(), mode: 0o644, bytes: Cow::Borrowed(*bytes) }]
     };
-    directories.chain(FILES.iter().map(file))
+    directories.chain(FILES.iter().flat_map(file))
 }
 
 /// What `systemctl enable` would make.
@@ -162,14 +211,10 @@ fn enabling<'a>() -> [Item<'a>; 4] {
     let link = |path: &str| Item::Link { path: path.to_owned(), target: format!("/{UNIT}") };
     [
         Item::Directory { path: "etc/systemd/system/multi-user.target.wants", mode: 0o755 },
-        Item::Aside { path: ALIAS, to: ALIAS_ASIDE },
-        link(ALIAS),
+        Item::Aside { path: predecessor::UNIT.into(), ours: Ours::Link },
+        link(predecessor::UNIT),
         link(WANTED),
     ]
-}
-
-fn program<'a>(path: &str, bytes: &'a [u8]) -> Item<'a> {
-    Item::File { path: path.to_owned(), mode: 0o755, bytes: Cow::Borrowed(bytes) }
 }
 
 fn link<'a>(name: &str, digest: Digest) -> Item<'a> {
@@ -189,6 +234,13 @@ fn trusted(root: &Root, added: &[(String, PublicKey)]) -> Result<Trust, Error> {
         return Err(Error::KeyName(name.clone()));
     }
     let dir = root.resolve(TRUST).map_err(Error::io("looking for", root.path().join(TRUST)))?;
+    for (name, key) in added {
+        let path = dir.join(name);
+        let there = std::fs::read_to_string(&path).ok().and_then(|pem| PublicKey::from_pem(&pem).ok());
+        if there.is_some_and(|there| there.id() != key.id()) {
+            return Err(Error::KeyTaken { path });
+        }
+    }
     match Trust::directory(&dir) {
         Ok(trust) => trust.with(added),
         Err(Fault::NoTrust { place }) => Trust::keys(&place, added.to_vec()),

@@ -25,7 +25,15 @@ pub struct Change {
     pub what: &'static str,
     /// The path, inside the root.
     pub path: String,
+    /// Where it is kept, if it was moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
 }
+
+/// What files that are put aside end in.
+const ASIDE: &str = ".before-compute-init";
+/// Files of one name that are kept beside each other.
+const KEPT: u32 = 9;
 
 /// Something that is to be there, or not.
 pub(super) enum Item<'a> {
@@ -37,10 +45,10 @@ pub(super) enum Item<'a> {
     Default { path: &'a str, bytes: &'a [u8] },
     /// A symbolic link.
     Link { path: String, target: String },
-    /// What is at `path` and is not ours is put aside as `to`.
-    Aside { path: &'a str, to: &'a str },
+    /// What is at `path` and is not ours is put aside.
+    Aside { path: Cow<'a, str>, ours: Ours<'a> },
     /// What was put aside comes back.
-    Back { from: &'a str, path: &'a str },
+    Back { path: Cow<'a, str> },
     /// The unpacked bundle.
     Release(&'a Release<'a>),
     /// A file or link that is gone.
@@ -49,10 +57,56 @@ pub(super) enum Item<'a> {
     AbsentTree { path: String },
 }
 
+/// How we know what we put at a path ourselves.
+#[derive(Clone, Copy)]
+pub(super) enum Ours<'a> {
+    /// It is a link.
+    Link,
+    /// It is these bytes, or has this text in it.
+    Marked(&'a [u8], &'static str),
+    /// It is one of these texts.
+    OneOf([&'a [u8]; 2]),
+    /// Nothing at it is.
+    Nothing,
+}
+
+impl Ours<'_> {
+    pub(super) fn holds(self, place: &Path, meta: &std::fs::Metadata) -> Result<bool, Error> {
+        Ok(match self {
+            Ours::Link => !meta.is_file(),
+            Ours::Nothing => false,
+            _ if !meta.is_file() => false,
+            Ours::OneOf(texts) => texts.iter().any(|text| file::holds(place, text)),
+            Ours::Marked(bytes, mark) => {
+                let found = std::fs::read(place).map_err(Error::io("reading", place))?;
+                found == bytes || found.windows(mark.len()).any(|part| part == mark.as_bytes())
+            }
+        })
+    }
+}
+
+/// The name under which `path` is kept.
+pub(super) fn aside(path: &str) -> String {
+    format!("{path}{ASIDE}")
+}
+
+/// A name under which `path` can be kept: what was kept before stays.
+fn free_name(root: &Root, path: &str) -> Result<String, Error> {
+    let numbered = (2..=KEPT).map(|n| format!("{}.{n}", aside(path)));
+    for name in std::iter::once(aside(path)).chain(numbered) {
+        if lstat(&place(root, &name)?)?.is_none() {
+            return Ok(name);
+        }
+    }
+    Err(Error::Crowded(root.path().join(path)))
+}
+
 impl Item<'_> {
     /// What has to change for it to be so.
     pub(super) fn change(&self, root: &Root) -> Result<Option<Change>, Error> {
-        let change = |what, path: &str| Some(Change { what, path: format!("/{path}") });
+        let change = |what, path: &str| Some(Change { what, path: format!("/{path}"), to: None });
+        let moved =
+            |path: &str, to: &str| Some(Change { what: "move", path: format!("/{path}"), to: Some(format!("/{to}")) });
         Ok(match self {
             Item::Directory { path, .. } => match self::resolve(root, path)? {
                 real if real.is_dir() => None,
@@ -75,15 +129,18 @@ impl Item<'_> {
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => change("create", path),
                 _ => change("update", path),
             },
-            // A link is what enabling makes; a file is somebody's unit.
-            Item::Aside { path, .. } => match lstat(&place(root, path)?)? {
-                Some(meta) if meta.is_file() => change("move", path),
-                _ => None,
-            },
-            Item::Back { from, path } => match lstat(&place(root, from)?)? {
-                Some(_) => change("move", path),
-                None => None,
-            },
+            Item::Aside { path, ours } => {
+                let place = place(root, path)?;
+                match lstat(&place)? {
+                    Some(meta) if !ours.holds(&place, &meta)? => moved(path, &free_name(root, path)?),
+                    _ => None,
+                }
+            }
+            Item::Back { path } => {
+                let kept = aside(path);
+                let there = lstat(&place(root, &kept)?)?.is_some();
+                if there { moved(&kept, path) } else { None }
+            }
             Item::Release(release) => release.change(root)?,
             Item::Absent { path } | Item::AbsentTree { path } => match lstat(&place(root, path)?)? {
                 Some(_) => change("remove", path),
@@ -117,8 +174,8 @@ impl Item<'_> {
                 let place = place(root, path)?;
                 file::replace_link(&place, target.as_ref()).map_err(Error::io("linking", place))
             }
-            Item::Aside { path, to } => rename(root, path, to),
-            Item::Back { from, path } => rename(root, from, path),
+            Item::Aside { path, .. } => rename(root, path, &free_name(root, path)?),
+            Item::Back { path } => rename(root, &aside(path), path),
             Item::Release(release) => release.make(root),
             Item::Absent { path } => {
                 let place = place(root, path)?;

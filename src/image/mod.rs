@@ -9,13 +9,14 @@ mod elf;
 pub mod hosts;
 mod install;
 mod item;
+mod predecessor;
 mod release;
 mod rerun;
 mod root;
 pub mod sandbox;
 
 pub use development::{Admission, DevelopmentKey, trust_name};
-pub use install::{Install, Report, install, rollback, uninstall};
+pub use install::{CONFIG, Install, Report, install, rollback, uninstall};
 pub use item::{Change, Mode};
 pub use rerun::{Given, Rerun, rerun};
 pub use root::Root;
@@ -66,8 +67,15 @@ pub enum Error {
         /// The keys that it trusts.
         trusted: Vec<String>,
     },
+    /// A trust key is to be added under a name that another key has.
+    KeyTaken {
+        /// The file in the root.
+        path: PathBuf,
+    },
     /// There is nothing to go back to.
     NoPrevious(PathBuf),
+    /// Too many files of one name were put aside.
+    Crowded(PathBuf),
     /// The system said no.
     Io {
         /// What was being done, as a gerund.
@@ -104,6 +112,14 @@ impl fmt::Display for Error {
                 root.display(),
                 trusted.join(", ")
             ),
+            Error::KeyTaken { path } => write!(
+                f,
+                "{} is another key: add the new one under another name, and remove the old one when no bundle needs it",
+                path.display()
+            ),
+            Error::Crowded(path) => {
+                write!(f, "{} was put aside too often: remove those of its copies that nobody needs", path.display())
+            }
             Error::NoPrevious(path) => write!(f, "{} names no bundle: there is nothing to go back to", path.display()),
             Error::Io { doing, path, source } => write!(f, "{doing} {}: {source}", path.display()),
             Error::Bundle(error) => error.fmt(f),

@@ -36,7 +36,7 @@ impl Release<'_> {
                 _ => "update",
             },
         };
-        Ok(Some(Change { what, path: format!("/{path}") }))
+        Ok(Some(Change { what, path: format!("/{path}"), to: None }))
     }
 
     pub(super) fn make(&self, root: &Root) -> Result<(), Error> {

@@ -18,6 +18,8 @@ pub const KEY: u64 = 16 << 10;
 pub const TRUST_KEYS: usize = 64;
 /// Bytes of a plan.
 pub const PLAN: u64 = 32 << 20;
+/// Bytes of a node's configuration.
+pub const CONFIG: u64 = 1 << 20;
 /// Bytes of instance metadata. OpenStack allows 128 properties of 255 characters; keys and devices come on top.
 pub const METADATA: u64 = 1 << 20;
 /// Bytes of one file read from the control export. Hostvars of a 4,000-node cluster are about 6 MB.

@@ -93,7 +93,9 @@ fn what_was_damaged_is_repaired() {
     scratch.install(&bundle).expect("installs");
     let dir = current(&scratch.root("var/lib/compute-init/bundles")).expect("a bundle");
     fs::write(dir.join("manifest.json"), "{}").expect("writes");
-    fs::write(scratch.root("usr/lib/systemd/system/compute-init.service"), "[Unit]\n").expect("writes");
+    let unit = scratch.root("usr/lib/systemd/system/compute-init.service");
+    let text = fs::read_to_string(&unit).expect("reads");
+    fs::write(&unit, &text[..text.len() / 2]).expect("writes");
     let changes = scratch.install(&bundle).expect("installs").changes;
     assert_eq!(changes.iter().map(|c| c.what).collect::<Vec<_>>(), ["update", "update"]);
     assert_eq!(scratch.install(&bundle).expect("installs").changes, []);
@@ -116,7 +118,7 @@ fn a_key_that_the_root_trusts_already_is_enough() {
     let scratch = Scratch::new();
     scratch.install(&scratch.bundle("one", Some(&scratch.key))).expect("installs");
     let (bundle, executor) = (scratch.bundle("two", Some(&scratch.key)), scratch.at("executor"));
-    let what = Install { bundle: &bundle, executor: &executor, command: Some(&executor), trust: &[] };
+    let what = Install { bundle: &bundle, executor: &executor, command: Some(&executor), trust: &[], config: None };
     install(&Root::open(&scratch.at("root")).expect("a root"), &what, Mode::Make, &mut |_| ()).expect("installs");
     assert!(scratch.root("usr/bin/compute-init").is_file());
 }
@@ -175,4 +177,35 @@ fn systemd_finds_nothing_wrong_with_the_units() {
     let said = String::from_utf8_lossy(&verify.stderr);
     let ours: Vec<&str> = said.lines().filter(|l| l.contains("compute-init") && !l.contains("man page")).collect();
     assert!(ours.is_empty() && verify.status.success(), "{said}");
+}
+
+#[test]
+fn the_unit_is_as_closed_as_its_work_allows() {
+    let scratch = Scratch::new();
+    scratch.install(&scratch.bundle("one", Some(&scratch.key))).expect("installs");
+    let security = |unit: &Path| {
+        let analyze = std::process::Command::new("systemd-analyze")
+            .args(["security", "--offline=true", "--no-pager", "--threshold=94"])
+            .arg(unit)
+            .output();
+        let Ok(output) = analyze else { panic!("systemd-analyze is needed for this test") };
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let unit = scratch.root("usr/lib/systemd/system/compute-init.service");
+    let (passed, said) = security(&unit);
+    assert!(passed, "{said}");
+    // What gives it a mount namespace of its own would hide its mounts from the node.
+    let text = fs::read_to_string(&unit).expect("reads");
+    for setting in
+        ["PrivateTmp=", "ProtectSystem=", "ProtectHome=", "PrivateDevices=", "ProtectKernel", "PrivateMounts="]
+    {
+        assert!(!text.contains(&format!("\n{setting}")), "{setting}");
+    }
+    // The threshold means something: the same unit without its restrictions is above it.
+    let open: Vec<&str> = text
+        .lines()
+        .filter(|l| !["Lock", "Restrict", "SystemCall", "Capab", "Keyring"].iter().any(|p| l.starts_with(p)))
+        .collect();
+    fs::write(scratch.at("open.service"), open.join("\n")).expect("writes");
+    assert!(!security(&scratch.at("open.service")).0);
 }

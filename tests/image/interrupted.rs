@@ -34,7 +34,13 @@ fn child() {
     let pem = std::fs::read_to_string(dir.join("root.pem")).expect("reads");
     let trust = [("site.pem".to_owned(), compute_init::bundle::PublicKey::from_pem(&pem).expect("a key"))];
     let (bundle, executor) = (dir.join("next.bundle"), dir.join("executor"));
-    let what = compute_init::image::Install { bundle: &bundle, executor: &executor, command: None, trust: &trust };
+    let what = compute_init::image::Install {
+        bundle: &bundle,
+        executor: &executor,
+        command: None,
+        trust: &trust,
+        config: None,
+    };
     let root = compute_init::image::Root::open(&dir.join("root")).expect("a root");
     let mut watch = |_: &compute_init::image::Change| {
         if left == 0 {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how tests fail")]
 
+mod disks;
+mod foreign;
 mod install;
 mod interrupted;
 mod refusals;

@@ -36,12 +36,26 @@ fn bundles_that_no_node_would_accept() {
 fn no_key_at_all() {
     let scratch = Scratch::new();
     let (bundle, executor) = (scratch.bundle("one", Some(&scratch.key)), scratch.at("executor"));
-    let what = Install { bundle: &bundle, executor: &executor, command: None, trust: &[] };
+    let what = Install { bundle: &bundle, executor: &executor, command: None, trust: &[], config: None };
     let root = Root::open(&scratch.at("root")).expect("a root");
     refused(&scratch, || install(&root, &what, Mode::Make, &mut |_| ()), "no trust key in");
     let trust = [("site.pub".to_owned(), scratch.key.public())];
     let what = Install { trust: &trust, ..what };
     refused(&scratch, || install(&root, &what, Mode::Make, &mut |_| ()), "must end in .pem");
+}
+
+#[test]
+fn a_key_under_the_name_of_another() {
+    let scratch = Scratch::new();
+    scratch.install(&scratch.bundle("one", Some(&scratch.key))).expect("installs");
+    let other = SigningKey::generate().expect("a key");
+    let (bundle, executor) = (scratch.bundle("two", Some(&other)), scratch.at("executor"));
+    let root = Root::open(&scratch.at("root")).expect("a root");
+    let trust = [("site.pem".to_owned(), other.public())];
+    let what = Install { bundle: &bundle, executor: &executor, command: None, trust: &trust, config: None };
+    refused(&scratch, || install(&root, &what, Mode::Make, &mut |_| ()), "site.pem is another key");
+    let trust = [("site-2.pem".to_owned(), other.public())];
+    assert!(install(&root, &Install { trust: &trust, ..what }, Mode::Make, &mut |_| ()).is_ok());
 }
 
 #[test]

@@ -21,7 +21,9 @@ impl Scratch {
             fs::create_dir_all(dir.path().join(made)).expect("makes");
         }
         fs::write(dir.path().join("root/etc/os-release"), "ID=test\n").expect("writes");
-        fs::write(dir.path().join("executor"), program(62, &[1])).expect("writes");
+        // Programs of ours are known by this text in them.
+        fs::write(dir.path().join("executor"), [&program(62, &[1])[..], b"compute-init-boot"].concat())
+            .expect("writes");
         Scratch { dir, key: SigningKey::generate().expect("a key") }
     }
 
@@ -59,8 +61,17 @@ impl Scratch {
     pub fn run(&self, bundle: &Path, mode: Mode, watch: &mut dyn FnMut(&Change)) -> Result<Report, Error> {
         let executor = self.at("executor");
         let trust = self.trust();
-        let what = Install { bundle, executor: &executor, command: None, trust: &trust };
+        let what = Install { bundle, executor: &executor, command: None, trust: &trust, config: None };
         install(&Root::open(&self.at("root"))?, &what, mode, watch)
+    }
+
+    /// What files are in the root, and what is in them.
+    pub fn contents(&self) -> Vec<String> {
+        let of = |line: &String| {
+            let (path, content) = (line.split(' ').next(), line.rsplit(' ').next());
+            format!("{} {}", path.unwrap_or(""), content.unwrap_or(""))
+        };
+        self.snapshot().iter().filter(|line| line.contains("Digest")).map(of).collect()
     }
 
     /// Everything in the root: path, type and mode, content or target, inode and time.
