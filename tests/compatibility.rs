@@ -22,6 +22,10 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("vars_prompt", "refused (CI0207): there is nobody to ask at boot"),
     ("async, poll", "the task runs in the foreground, with its time as a deadline"),
     ("become_user", "a user of this node; become_method says nothing, for no password is asked"),
+    (
+        "!vault, encrypted files, the filters vault and unvault",
+        "opened by apply, plan and render, which take Ansible's options for passwords; a bundle holds no key: refused (CI0105, CI0502, CI0602)",
+    ),
     ("fact_path", "/etc/ansible/facts.d only"),
     ("import names", "templates of variables that are given with -e only (CI0305)"),
     ("facts", "read when they are asked for, whatever gather_subset says"),

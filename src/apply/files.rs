@@ -5,7 +5,7 @@ use super::Run;
 use super::frame::Frame;
 use crate::plan::{FileRef, SOURCE_ROOT, limits};
 use crate::sys::identity::as_ourselves;
-use crate::vars::Files;
+use crate::vars::{Files, Vault};
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
@@ -130,6 +130,10 @@ impl Files for TaskFiles<'_, '_> {
         Ok(names.into_iter().collect())
     }
 
+    fn vault(&self) -> Option<&dyn Vault> {
+        self.run.world.options.vault.as_deref()
+    }
+
     fn mode(&self, path: &str) -> Option<u32> {
         match self.in_source(path) {
             // Git and the bundle know of a file whether it is executable, and no more.
@@ -162,6 +166,10 @@ impl Files for OurFiles<'_> {
 
     fn list(&self, path: &str) -> io::Result<Vec<(String, bool)>> {
         as_ourselves(|| self.0.list(path))
+    }
+
+    fn vault(&self) -> Option<&dyn Vault> {
+        self.0.vault()
     }
 
     fn mode(&self, path: &str) -> Option<u32> {

@@ -32,7 +32,7 @@ pub use scope::MAGIC;
 use crate::modules::facts::Facts;
 use crate::plan::{Map, Plan};
 use crate::sys::command::Runner;
-use crate::vars::{Files, Templar, Variables};
+use crate::vars::{Files, Templar, Variables, Vault};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -92,6 +92,8 @@ pub struct Options {
     pub source_root: Option<String>,
     /// Directories of roles beside the source tree: their names in it, and where they lie on this machine.
     pub source_mounts: Vec<(String, String)>,
+    /// Who opens what Ansible Vault encrypted; nobody on a node.
+    pub vault: Option<Rc<dyn Vault>>,
 }
 
 /// What a run works with.

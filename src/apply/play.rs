@@ -136,8 +136,12 @@ impl<'p> Run<'p> {
                     };
                     match files.find("vars", name) {
                         Ok(path) => {
-                            found =
-                                Some((path.clone(), files.read(&path).map_err(|e| format!("reading {path}: {e}"))?));
+                            found = Some(
+                                files
+                                    .read_vars(&path)
+                                    .map(|v| (path.clone(), v))
+                                    .map_err(|e| format!("reading {path}: {e}"))?,
+                            );
                             break;
                         }
                         Err(paths) => tried.extend(paths),
@@ -149,8 +153,8 @@ impl<'p> Run<'p> {
                 found
             };
             // An undefined variable in the name skips the file, as in Ansible before facts are gathered.
-            let Some((path, bytes)) = found else { continue };
-            match crate::yaml::read_vars(&bytes).map_err(|e| format!("{path}: {e}"))? {
+            let Some((path, vars)) = found else { continue };
+            match vars {
                 Data::Map(map) => play.vars_files.borrow_mut().push(map),
                 Data::Null => {}
                 other => return Err(format!("{path} must hold a dictionary, not {}", other.type_name())),

@@ -2,13 +2,15 @@
 
 use super::console::Console;
 use super::inventory::{self, Wanted};
-use super::{Exit, Ui};
+use super::{Exit, Ui, vault};
 use crate::apply::{self, Blobs, Inventory, World};
 use crate::compile::{self, Compiled, Findings};
 use crate::modules::facts::Facts;
 use crate::plan::{FileRef, Map};
 use crate::source::{FileBytes, Tree};
 use crate::sys::command::SystemRunner;
+use crate::vars::Vault;
+use crate::vars::vault::Keyring;
 use anyhow::Context;
 use std::collections::BTreeMap;
 use std::io;
@@ -79,6 +81,8 @@ struct Run {
     /// Show more; -vv paths of tasks, -vvv whole results
     #[arg(short, action = clap::ArgAction::Count)]
     verbose: u8,
+    #[command(flatten)]
+    vault: vault::Passwords,
     /// The connection; only `local` can be
     #[arg(short, long, default_value = "local", value_parser = ["local"])]
     connection: String,
@@ -115,11 +119,16 @@ fn playbook(path: &Path, args: &Run, mode: &Mode, ui: &Ui) -> anyhow::Result<Exi
     for path in roles_paths(args) {
         tree.add_roles_path(&path).with_context(|| format!("opening the roles path {}", path.display()))?;
     }
+    let keyring = vault::keyring(&args.vault)?;
     let mut extra = Map::new();
     for text in &args.extra_vars {
-        extra.extend(inventory::extra_vars(text)?);
+        extra.extend(inventory::extra_vars(text, &keyring)?);
     }
-    let options = compile::Options { extra_vars: extra.clone(), findings: Findings::AtRunTime };
+    let options = compile::Options {
+        extra_vars: extra.clone(),
+        findings: Findings::AtRunTime,
+        keyring: Some(Rc::clone(&keyring)),
+    };
     let compiled = match compile::compile(&tree, &name, &options) {
         Ok(compiled) => compiled,
         Err(diagnostics) => {
@@ -129,7 +138,8 @@ fn playbook(path: &Path, args: &Run, mode: &Mode, ui: &Ui) -> anyhow::Result<Exi
     };
     ui.diagnostics(&compiled.warnings);
     let patterns: Vec<String> = compiled.plan.plays.iter().flat_map(|p| p.hosts.clone()).collect();
-    let wanted = Wanted { limit: args.limit.as_deref(), patterns: &patterns, playbook_dir: &directory };
+    let wanted =
+        Wanted { limit: args.limit.as_deref(), patterns: &patterns, playbook_dir: &directory, keyring: &keyring };
     let inventory = inventory::read(&sources(args), &wanted)?;
     let options = apply::Options {
         check: mode.check,
@@ -143,18 +153,24 @@ fn playbook(path: &Path, args: &Run, mode: &Mode, ui: &Ui) -> anyhow::Result<Exi
         verbosity: args.verbose,
         source_root: Some(directory.to_string_lossy().into_owned()),
         source_mounts: tree.mounted().map(|(n, d)| (n.to_owned(), d.to_string_lossy().into_owned())).collect(),
+        vault: Some(Rc::clone(&keyring) as Rc<dyn Vault>),
     };
     // Modules find relative paths in the playbook's directory.
     let before = std::env::current_dir().context("finding the current directory")?;
     std::env::set_current_dir(&directory).with_context(|| format!("entering {}", directory.display()))?;
-    let report = here(&compiled, &inventory, &options);
+    let report = here(&compiled, &inventory, &options, &keyring);
     std::env::set_current_dir(&before).with_context(|| format!("entering {}", before.display()))?;
     let report = report?;
     Ok(if report.failed.is_some() { Exit::Ansible(2) } else { Exit::Done })
 }
 
 /// Runs a compiled playbook on this machine, printing as it goes.
-fn here(compiled: &Compiled, inventory: &Inventory, options: &apply::Options) -> anyhow::Result<apply::Report> {
+fn here(
+    compiled: &Compiled,
+    inventory: &Inventory,
+    options: &apply::Options,
+    keyring: &Rc<Keyring>,
+) -> anyhow::Result<apply::Report> {
     let root = options.source_root.as_deref().map_or(Path::new("/"), Path::new);
     let runner = SystemRunner::with_environment(std::env::vars_os()).in_directory(root);
     let world = World {
@@ -166,7 +182,7 @@ fn here(compiled: &Compiled, inventory: &Inventory, options: &apply::Options) ->
         options,
     };
     let mut out = io::stdout().lock();
-    let mut console = Console::new(&mut out, &inventory.host).showing(options.verbosity, options.diff);
+    let mut console = Console::new(&mut out, &inventory.host).showing(options.verbosity, options.diff).masking(keyring);
     let report = apply::run(&world, &mut console);
     console.finish().context("writing to standard output")?;
     Ok(report)

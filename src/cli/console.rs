@@ -4,8 +4,10 @@ use crate::apply::{Event, Listener, Outcome, TaskStart, diff::unified};
 use crate::modules::ALWAYS_SHOWN;
 use crate::plan::status::Recap;
 use crate::plan::{Data, Key, Map};
+use crate::vars::vault::Keyring;
 use crate::vars::{JsonStyle, Value, json_text};
 use std::io::{self, Write};
+use std::rc::Rc;
 
 /// Prints plays, tasks and results.
 pub struct Console<'a> {
@@ -15,6 +17,8 @@ pub struct Console<'a> {
     title: String,
     verbosity: u8,
     diff: bool,
+    /// What must not be shown of results and differences.
+    keyring: Rc<Keyring>,
     /// The first write that failed; nothing is printed after it.
     error: Option<io::Error>,
 }
@@ -26,13 +30,27 @@ const HIDDEN_IN_DEBUG: &[&str] =
 impl<'a> Console<'a> {
     /// A console that prints to `out` about `host`.
     pub fn new(out: &'a mut dyn Write, host: &str) -> Console<'a> {
-        Console { out, host: host.to_owned(), title: String::new(), verbosity: 0, diff: false, error: None }
+        Console {
+            out,
+            host: host.to_owned(),
+            title: String::new(),
+            verbosity: 0,
+            diff: false,
+            keyring: Rc::default(),
+            error: None,
+        }
     }
 
     /// `-v` and `--diff`.
     pub fn showing(mut self, verbosity: u8, diff: bool) -> Console<'a> {
         self.verbosity = verbosity;
         self.diff = diff;
+        self
+    }
+
+    /// Secrets that this keyring opened are masked in what is shown of tasks.
+    pub fn masking(mut self, keyring: &Rc<Keyring>) -> Console<'a> {
+        self.keyring = Rc::clone(keyring);
         self
     }
 
@@ -77,7 +95,7 @@ impl<'a> Console<'a> {
                 shown.shift_remove(&Key("item"));
             }
         }
-        json(&shown, always || self.verbosity > 2)
+        self.keyring.masked(&json(&shown, always || self.verbosity > 2))
     }
 }
 
@@ -119,7 +137,7 @@ impl Listener for Console<'_> {
     fn result(&mut self, event: &Event) {
         if self.diff {
             for diff in event.diff {
-                let text = unified(diff);
+                let text = self.keyring.masked(&unified(diff));
                 if !text.is_empty() {
                     self.line(text.trim_end_matches('\n'));
                     self.line("");
@@ -130,12 +148,12 @@ impl Listener for Console<'_> {
             Some(name) => format!("{} -> {name}", self.host),
             None => self.host.clone(),
         };
-        let item = event.item.map(|i| format!(" => (item={})", label(i))).unwrap_or_default();
+        let item = event.item.map(|i| format!(" => (item={})", self.keyring.masked(&label(i)))).unwrap_or_default();
         let failed = matches!(event.outcome, Outcome::Failed | Outcome::Ignored);
         if failed && event.item.is_some() {
             self.line(&format!(
                 "failed: [{host}] (item={}) => {}",
-                event.item.map(label).unwrap_or_default(),
+                event.item.map(|i| self.keyring.masked(&label(i))).unwrap_or_default(),
                 self.dump(event)
             ));
             return;
@@ -177,7 +195,10 @@ impl Listener for Console<'_> {
     }
 
     fn included(&mut self, file: &str, item: Option<&Data>) {
-        let (host, item) = (self.host.clone(), item.map(|i| format!(" => (item={})", label(i))).unwrap_or_default());
+        let (host, item) = (
+            self.host.clone(),
+            item.map(|i| format!(" => (item={})", self.keyring.masked(&label(i)))).unwrap_or_default(),
+        );
         self.line(&format!("included: {file} for {host}{item}"));
     }
 

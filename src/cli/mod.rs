@@ -19,6 +19,7 @@ mod render;
 mod status;
 mod tour;
 mod ui;
+mod vault;
 mod verify;
 mod version;
 

@@ -1,8 +1,10 @@
 //! `render`: what a template or an expression gives, and where each variable that it names came from.
 
 use super::inventory;
-use super::{Exit, Ui};
+use super::{Exit, Ui, vault};
 use crate::plan::{Data, Map};
+use crate::vars::Vault;
+use crate::vars::vault::{Keyring, is_sealed};
 use crate::vars::{Conversion, Files, JsonStyle, Rendering, Templar, Value, Var, Variables, analysis, json_text};
 use crate::yaml::{self, Content, Flavour};
 use anyhow::{Context, bail};
@@ -31,6 +33,8 @@ pub(super) struct Args {
     /// Further variables: `name=value ...`, YAML or JSON, or @FILE
     #[arg(short, long, value_name = "VARS")]
     extra_vars: Vec<String>,
+    #[command(flatten)]
+    vault: vault::Passwords,
 }
 
 /// Where a variable was set.
@@ -42,18 +46,18 @@ struct Origin {
 }
 
 pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
-    let mut scope = Scope::default();
+    let mut scope = Scope { keyring: vault::keyring(&args.vault)?, ..Scope::default() };
     for file in &args.vars {
         scope.add_file(file)?;
     }
     for text in &args.extra_vars {
-        scope.add(inventory::extra_vars(text)?, |_| "-e".to_owned());
+        scope.add(inventory::extra_vars(text, &scope.keyring)?, |_| "-e".to_owned());
     }
     let templar = Templar::new(&scope, &scope);
     let (shown, result) = match (&args.file, &args.expression) {
         (Some(file), _) => {
-            let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
             let name = file.to_string_lossy();
+            let bytes = scope.read_plain(&name).with_context(|| format!("reading {name}"))?;
             let how = Rendering { name: &name, conversion: Conversion::Text, playbook: false, ..Rendering::default() };
             (String::from_utf8_lossy(&bytes).into_owned(), templar.file(&bytes, &how, &Map::new()).map(final_text))
         }
@@ -101,6 +105,7 @@ fn report(origins: &[Origin], ui: &Ui) {
 struct Scope {
     vars: BTreeMap<String, Var>,
     places: BTreeMap<String, String>,
+    keyring: Rc<Keyring>,
 }
 
 impl Scope {
@@ -115,6 +120,8 @@ impl Scope {
     fn add_file(&mut self, file: &Path) -> anyhow::Result<()> {
         let shown = file.display();
         let bytes = std::fs::read(file).with_context(|| format!("reading {shown}"))?;
+        let data = self.keyring.read_vars(&shown.to_string(), &bytes).map_err(anyhow::Error::msg)?;
+        let bytes = if is_sealed(&bytes) { self.keyring.open(&bytes).map_err(anyhow::Error::msg)? } else { bytes };
         let document = yaml::document(&bytes, Flavour::Ansible).with_context(|| format!("reading {shown}"))?;
         let Content::Map(pairs) = &document.root.content else {
             bail!("{shown} must hold a dictionary, not {}", document.root.data().type_name());
@@ -125,7 +132,7 @@ impl Scope {
             format!("{shown}:{}:{}", mark.line, mark.column)
         };
         // JSON first, as on a node.
-        match yaml::read_vars(&bytes).with_context(|| format!("reading {shown}"))? {
+        match data {
             Data::Map(map) => self.add(map, place),
             other => bail!("{shown} must hold a dictionary, not {}", other.type_name()),
         }
@@ -188,6 +195,9 @@ impl Files for Scope {
     }
     fn read(&self, path: &str) -> io::Result<Vec<u8>> {
         std::fs::read(path)
+    }
+    fn vault(&self) -> Option<&dyn Vault> {
+        Some(self.keyring.as_ref())
     }
     fn list(&self, path: &str) -> io::Result<Vec<(String, bool)>> {
         let mut names = Vec::new();

@@ -3,6 +3,8 @@
 use super::{Compiled, Findings, Options};
 use crate::plan::{FORMAT, Plan, Span, limits};
 use crate::source::{Bag, Code, Diagnostic, Diagnostics, FileBytes, Location, ReadError, Tree, parent};
+use crate::vars::Vault;
+use crate::vars::vault::is_sealed;
 use crate::yaml::{self, Flavour, Mark, Node};
 use indexmap::IndexSet;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -48,6 +50,8 @@ pub(super) struct Compiler<'t> {
     pub notified: Vec<(String, Place)>,
     /// Modules that some module_defaults names: arguments that are missing may come from there.
     pub defaulted: HashSet<&'static str>,
+    /// The task copies files as they are, encrypted or not.
+    pub sealed_allowed: bool,
     /// The directory of the playbook.
     pub playbook_dir: String,
 }
@@ -125,6 +129,7 @@ impl<'t> Compiler<'t> {
             open_handlers: false,
             notified: Vec::new(),
             defaulted: HashSet::new(),
+            sealed_allowed: false,
             playbook_dir: parent(playbook).to_owned(),
         }
     }
@@ -181,20 +186,18 @@ impl<'t> Compiler<'t> {
 
     /// Reads a YAML file; what is wrong with it is reported.
     pub fn yaml(&mut self, path: &str) -> Option<Node> {
-        let bytes = match self.tree.read(path, limits::YAML as u64) {
+        let mut bytes = match self.tree.read(path, limits::YAML as u64) {
             Ok(file) => file.bytes,
             Err(e) => {
                 self.unreadable(path, &e);
                 return None;
             }
         };
-        if bytes.starts_with(b"$ANSIBLE_VAULT;") {
-            self.bag.push(Diagnostic::error(Code::VAULT_FILE, path, "this file is encrypted with Ansible Vault").hint(
-                "keep secrets in the control export: each node gets only its own from there, and a bundle holds no key",
-            ));
-            return None;
-        }
-        if let Ok(text) = std::str::from_utf8(&bytes) {
+        let sealed = is_sealed(&bytes);
+        if sealed {
+            bytes = self.unsealed(path, &bytes)?;
+        // An excerpt of an encrypted file is not for a terminal.
+        } else if let Ok(text) = std::str::from_utf8(&bytes) {
             self.bag.text(path, text);
         }
         match yaml::document(&bytes, Flavour::Ansible) {
@@ -214,6 +217,9 @@ impl<'t> Compiler<'t> {
                             .hint("remove one of them"),
                     );
                 }
+                if let (true, Some(keyring)) = (sealed, &self.options.keyring) {
+                    keyring.conceal(&document.root.data());
+                }
                 Some(document.root)
             }
             Err(e) => {
@@ -221,6 +227,20 @@ impl<'t> Compiler<'t> {
                 None
             }
         }
+    }
+
+    /// The text of an encrypted file, where the command has its password; else it is reported.
+    pub fn unsealed(&mut self, path: &str, bytes: &[u8]) -> Option<Vec<u8>> {
+        let (message, hint) = match self.options.keyring.as_ref().map(|k| k.open(bytes)) {
+            Some(Ok(text)) => return Some(text),
+            Some(Err(why)) => (format!("cannot read this file: {why}"), "check --vault-password-file and --vault-id"),
+            None => (
+                "this file is encrypted with Ansible Vault".to_owned(),
+                "keep secrets in the control export: each node gets only its own from there, and a bundle holds no key",
+            ),
+        };
+        self.bag.push(Diagnostic::error(Code::VAULT_FILE, path, message).hint(hint));
+        None
     }
 
     fn not_yaml(&mut self, path: &str, e: &yaml::Error) {

@@ -7,6 +7,7 @@ use super::template::is_template;
 use crate::plan::{Data, FileRef, Task, limits};
 use crate::source::{Code, Diagnostic, Entry, find_file, join};
 use crate::spec;
+use crate::vars::vault::is_sealed;
 use crate::yaml::Node;
 use sha2::{Digest, Sha256};
 
@@ -81,7 +82,10 @@ impl Compiler<'_> {
             if short(&named.name) == "script" {
                 name = split_args(&name).ok().and_then(|p| p.into_iter().next()).unwrap_or_default();
             }
+            let as_it_is = named.arg("decrypt").is_some_and(|d| spec::boolean(d) == Ok(false));
+            let outer = std::mem::replace(&mut self.sealed_allowed, as_it_is);
             self.need(scope, named.node(option), (kind, &name));
+            self.sealed_allowed = outer;
         }
         self.reach_loop(scope, named.key, task);
     }
@@ -200,7 +204,21 @@ impl Compiler<'_> {
                 self.vars_file(path);
                 self.add(path);
             }
-            _ => self.add(path),
+            _ => {
+                self.add(path);
+                self.refuse_sealed(path);
+            }
+        }
+    }
+
+    /// A file that the node would have to decrypt.
+    fn refuse_sealed(&mut self, path: &str) {
+        let sealed = self.files.get(path).is_some_and(|f| is_sealed(&f.bytes));
+        if sealed && !self.sealed_allowed && self.options.keyring.is_none() {
+            let message = "this file is encrypted with Ansible Vault, and a node cannot decrypt it";
+            let hint =
+                "keep secrets in the control export, or write `decrypt: false` where the file shall arrive as it is";
+            self.bag.push(Diagnostic::error(Code::VAULT_FILE, path, message).hint(hint));
         }
     }
 

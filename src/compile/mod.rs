@@ -25,7 +25,9 @@ pub use split::{Form, parse_pairs};
 
 use crate::plan::{Map, Plan};
 use crate::source::{Diagnostic, Diagnostics, FileBytes, Tree};
+use crate::vars::vault::Keyring;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// What a build may set beside the source.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +36,8 @@ pub struct Options {
     pub extra_vars: Map,
     /// What becomes of mistakes that Ansible meets only when the task runs.
     pub findings: Findings,
+    /// Vault passwords, where what is compiled is run by the same command; a bundle holds nothing that was encrypted.
+    pub keyring: Option<Rc<Keyring>>,
 }
 
 /// What becomes of mistakes that Ansible meets only when the task runs: an unknown module, parameter, filter or file.

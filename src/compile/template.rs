@@ -5,6 +5,7 @@ use crate::plan::{Data, Span};
 use crate::source::{Code, Diagnostic, Location, parent};
 use crate::vars::analysis::{self, Asset, Named, SyntaxError, Usage};
 use crate::vars::jinja::Style as Jinja;
+use crate::vars::vault::is_sealed;
 use crate::vars::{nearest, registry};
 use crate::yaml::{Content, Mark, Node, Style};
 
@@ -89,10 +90,14 @@ impl Compiler<'_> {
     }
 
     fn vault(&mut self, scope: &Scope, node: &Node) {
+        if let (Some(keyring), Content::Scalar(Data::Vault(envelope))) = (&self.options.keyring, &node.content) {
+            keyring.note(envelope, &format!("{}:{}:{}", scope.file, node.start.line, node.start.column));
+            return;
+        }
         let message = "this value is encrypted with Ansible Vault, and a bundle holds no key";
-        let diagnostic = Diagnostic::warning(Code::VAULT_VALUE, &scope.file, message)
-            .at(location(node))
-            .hint("keep secrets in the control export, or build with a vault password");
+        let diagnostic = Diagnostic::error(Code::VAULT_VALUE, &scope.file, message).at(location(node)).hint(
+            "move it to the inventory: the control export gives each node its own secrets, decrypted for it alone",
+        );
         self.bag.push(diagnostic);
     }
 
@@ -116,10 +121,17 @@ impl Compiler<'_> {
 
     /// The text of a template file: what it includes is reachable too.
     pub fn template_text(&mut self, scope: &Scope, path: &str) {
-        let Some(bytes) = self.files.get(path).map(|f| f.bytes.clone()) else { return };
+        let Some(mut bytes) = self.files.get(path).map(|f| f.bytes.clone()) else { return };
+        let sealed = is_sealed(&bytes);
+        if sealed {
+            let Some(text) = self.unsealed(path, &bytes) else { return };
+            bytes = text;
+        }
         // A template may hold bytes that are no text; Jinja's tags never do.
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        self.bag.text(path, &text);
+        if !sealed {
+            self.bag.text(path, &text);
+        }
         let inner = Scope { file: path.to_owned(), ..scope.clone() };
         self.inspected(&Anchor { scope: &inner, node: None }, analysis::file(&text, &Jinja::default()));
     }
@@ -168,7 +180,18 @@ impl Compiler<'_> {
                 (registry::lookup(name).is_some(), registry::lookup_names(), Code::UNKNOWN_LOOKUP, "lookup")
             }
         };
-        if known || anchor.scope.never {
+        if anchor.scope.never {
+            return;
+        }
+        let short = registry::short_name(name);
+        if matches!(plugin, Plugin::Filter) && ["vault", "unvault"].contains(&short) && self.options.keyring.is_none() {
+            let at = anchor.place(used.line, used.column);
+            let message = format!("the filter `{short}` is not for a node");
+            let hint = "encrypt and decrypt where the inventory is: the control export gives each node its own secrets";
+            self.bag.push(Diagnostic::error(code, &anchor.scope.file, message).at(at).hint(hint));
+            return;
+        }
+        if known {
             return;
         }
         let hint = match nearest(registry::short_name(name), names.iter().copied()) {

@@ -63,7 +63,7 @@ fn of_role(ctx: &Context, args: &Args, src: &str) -> Result<Outcome, Failure> {
     for (name, is_directory) in names {
         if !is_directory && choice.takes(&name)? {
             let path = format!("{}/{name}", found.trim_end_matches('/'));
-            let bytes = ctx.files.read(&path).map_err(|e| Failure::new(format!("reading {path}: {e}")))?;
+            let bytes = ctx.files.read_plain(&path).map_err(|e| Failure::new(format!("reading {path}: {e}")))?;
             joined.add(&bytes)?;
         }
     }

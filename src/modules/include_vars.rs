@@ -4,7 +4,6 @@ use super::params::{Params, list, text};
 use super::{Context, Failure, Outcome};
 use crate::plan::{Data, Key, Map};
 use crate::spec::Args;
-use crate::yaml;
 use fancy_regex::Regex;
 
 /// Deeper directories than this are a mistake.
@@ -135,9 +134,9 @@ impl Load<'_> {
     }
 
     fn load(&mut self, path: String) -> Result<(), Failure> {
-        let read = self.ctx.files.read(&path);
-        let bytes = read.map_err(|e| Failure::new(format!("reading {path}: {e}")))?;
-        match yaml::read_vars(&bytes).map_err(|e| Failure::new(format!("{path}: {e}")))? {
+        let reading = |e: std::io::Error| Failure::new(format!("reading {path}: {e}"));
+        let vars = self.ctx.files.read_vars(&path).map_err(reading)?;
+        match vars {
             Data::Map(vars) => self.vars.extend(vars),
             nothing if !nothing.truthy() => {}
             _ => return Err(Failure::new(format!("{path} must be stored as a dictionary/hash"))),

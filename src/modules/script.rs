@@ -34,7 +34,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     let path = ctx.files.find("files", &name).map_err(|tried| {
         Failure::new(format!("Could not find or access '{name}'\nSearched in:\n\t{}", tried.join("\n\t")))
     })?;
-    let body = ctx.files.read(&path).map_err(|e| Failure::new(format!("reading {path}: {e}")))?;
+    let body = ctx.files.read_plain(&path).map_err(|e| Failure::new(format!("reading {path}: {e}")))?;
     if ctx.check {
         if args.get("creates").is_some() || args.get("removes").is_some() {
             return Ok(Outcome { changed: true, ..Outcome::default() });

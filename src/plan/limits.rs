@@ -32,6 +32,8 @@ pub const EXPORT_OTHERS: u64 = 1 << 30;
 pub const EXPORT_FILES: usize = 4096;
 /// Bytes of one YAML document.
 pub const YAML: usize = 64 << 20;
+/// Bytes of a decrypted text that is looked for in output, to mask it; a longer one is a file, not a password.
+pub const SECRET: usize = 64 << 10;
 /// Depth of nesting in YAML and JSON; deeper input is an attack or a mistake.
 pub const DEPTH: usize = 128;
 /// Nodes that YAML aliases may expand to: the billion laughs end here.

@@ -47,7 +47,7 @@ codes! {
          trace. Remove one of them.";
     VAULT_FILE = 105, "a file is encrypted with Ansible Vault",
         "A bundle holds no key, so an encrypted file could not be read on the node. Keep secrets in the control export, \
-         from which each node gets only its own, or give a vault password when the export is written.";
+         from which each node gets only its own. `apply` and `render` open it with --vault-password-file or --vault-id.";
     NOT_A_PLAYBOOK = 106, "this is not a list of plays or tasks",
         "A playbook is a list of plays; a file of tasks or handlers is a list of tasks; a file of variables is a dictionary.";
     UNKNOWN_KEYWORD = 201, "unknown keyword",
@@ -118,7 +118,8 @@ codes! {
         "On a node only what would run on it runs. A task that is delegated elsewhere is refused, unless its condition \
          is always false here.";
     VAULT_VALUE = 602, "an encrypted value",
-        "The value is encrypted with Ansible Vault and a bundle holds no key. Keep secrets in the control export.";
+        "The value is encrypted with Ansible Vault and a bundle holds no key. Move it into the inventory: the control export \
+         gives each node its own secrets. `apply` and `render` open it with --vault-password-file or --vault-id.";
     OCTAL_MODE = 701, "a mode that YAML reads as another number",
         "Without quotes, `mode: 644` is the decimal number 644, which is octal 1204. With a leading zero it is octal and \
          works, but quotes are safer: \"0644\".";

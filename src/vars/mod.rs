@@ -36,6 +36,7 @@ mod testing;
 mod tests;
 pub mod time;
 mod value;
+pub mod vault;
 mod version;
 mod zone;
 
@@ -49,6 +50,7 @@ pub use object::{CallArgs, Function, Object};
 pub use repr::{float_repr, repr_text};
 pub use templar::Rendering;
 pub use value::{Dict, Range, Set, Text, Value, escaped_byte, text_to_bytes};
+pub use vault::Vault;
 
 use crate::plan::{Data, Map};
 use crate::sys::command::Runner;
@@ -90,6 +92,29 @@ pub trait Files {
     fn find(&self, kind: &str, name: &str) -> Result<String, Vec<String>>;
     /// The bytes of an absolute path.
     fn read(&self, path: &str) -> std::io::Result<Vec<u8>>;
+    /// Who can open what Ansible Vault encrypted; nobody on a node.
+    fn vault(&self) -> Option<&dyn Vault> {
+        None
+    }
+    /// The bytes of an absolute path, decrypted if Ansible Vault encrypted them.
+    fn read_plain(&self, path: &str) -> std::io::Result<Vec<u8>> {
+        let bytes = self.read(path)?;
+        if !vault::is_sealed(&bytes) {
+            return Ok(bytes);
+        }
+        vault::opened(self.vault(), &bytes).map_err(|why| std::io::Error::other(format!("{path}: {why}")))
+    }
+    /// A file of variables: decrypted, and its values remembered as secrets, if Ansible Vault encrypted it.
+    fn read_vars(&self, path: &str) -> std::io::Result<Data> {
+        let bytes = self.read(path)?;
+        let sealed = vault::is_sealed(&bytes);
+        let text = if sealed { self.read_plain(path)? } else { bytes };
+        let data = crate::yaml::read_vars(&text).map_err(|e| std::io::Error::other(format!("{path}: {e}")))?;
+        if let (true, Some(vault)) = (sealed, self.vault()) {
+            vault.conceal(&data);
+        }
+        Ok(data)
+    }
     /// Names below an absolute directory, each with whether it is a directory; not recursive, sorted.
     fn list(&self, path: &str) -> std::io::Result<Vec<(String, bool)>>;
     /// Permission bits of an absolute path, for `mode: preserve`; `None` where nobody knows.
@@ -130,13 +155,13 @@ impl<'a> Templar<'a> {
     /// `Templar.template`: every template in `data` evaluated, recursively, keeping types as Ansible does.
     pub fn value(&self, data: &Data) -> Result<Data, TemplateError> {
         self.env.restart();
-        self.env.template(&Value::from_data(data))?.to_data()
+        self.env.template(&self.env.read(data)?)?.to_data()
     }
 
     /// `when`, `until`, `failed_when`, `changed_when`, `that`: one condition.
     pub fn condition(&self, expression: &Data) -> Result<bool, TemplateError> {
         self.env.restart();
-        self.env.condition(&Value::from_data(expression))
+        self.env.condition(&self.env.read(expression)?)
     }
 
     /// The contents of a file of templates (the `template` module); `extra` are variables over those of the scope

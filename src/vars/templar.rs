@@ -116,7 +116,15 @@ impl<'t> Env<'t> {
     }
 
     fn template_raw(&self, var: &Var) -> Outcome<Value> {
-        if var.templated { self.template(&Value::from_data(&var.data)) } else { Ok(Value::from_foreign(&var.data)) }
+        if var.templated { self.template(&self.read(&var.data)?) } else { Ok(Value::from_foreign(&var.data)) }
+    }
+
+    /// The value of stored data, what Ansible Vault encrypted opened; nothing is templated.
+    pub(super) fn read(&self, data: &crate::plan::Data) -> Outcome<Value> {
+        Ok(match super::vault::unsealed(self.files, data)? {
+            Some(open) => Value::from_data(&open),
+            None => Value::from_data(data),
+        })
     }
 
     /// Runs `inner` as the evaluation of a variable; a variable that leads back to itself is an error with the path.

@@ -11,3 +11,4 @@ mod render;
 mod run;
 mod small;
 mod status;
+mod vault;

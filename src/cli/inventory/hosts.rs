@@ -4,7 +4,7 @@ use super::Wanted;
 use crate::apply::Inventory;
 use crate::plan::limits::INCLUDE_DEPTH;
 use crate::plan::{Data, Map};
-use crate::yaml;
+use crate::vars::vault::Keyring;
 use anyhow::{Context, bail};
 use indexmap::IndexMap;
 use std::path::{Path, PathBuf};
@@ -166,7 +166,7 @@ impl Hosts {
     }
 
     /// What one host sees: itself, its groups, everyone's variables.
-    pub fn view(&self, host: &str, directories: &[&Path], playbook_dir: &Path) -> anyhow::Result<Inventory> {
+    pub fn view(&self, host: &str, beside: &Beside) -> anyhow::Result<Inventory> {
         let mut groups = Map::new();
         for name in self.groups.keys() {
             let members = self.members(name).into_iter().map(Data::Unsafe).collect();
@@ -176,7 +176,7 @@ impl Hosts {
         group_names.sort();
         let mut others = Vec::new();
         for other in self.hosts.keys().filter(|h| *h != host) {
-            others.push((other.clone(), self.vars_of(other, directories, playbook_dir)?));
+            others.push((other.clone(), self.vars_of(other, beside)?));
         }
         let mut vars = Map::new();
         vars.insert(Data::str("ansible_host"), Data::str(host));
@@ -185,64 +185,73 @@ impl Hosts {
             vars.insert(Data::str("ansible_connection"), Data::str("local"));
             vars.insert(Data::str("ansible_python_interpreter"), Data::str("/usr/bin/python3"));
         }
-        vars.extend(self.vars_of(host, directories, playbook_dir)?);
+        vars.extend(self.vars_of(host, beside)?);
         Ok(Inventory { host: host.to_owned(), groups, group_names, vars, included: Map::new(), others })
     }
 
     /// Precedence 3 to 10, lowest first: groups in the inventory, their files, the host, its files.
-    fn vars_of(&self, host: &str, directories: &[&Path], playbook_dir: &Path) -> anyhow::Result<Map> {
+    fn vars_of(&self, host: &str, beside: &Beside) -> anyhow::Result<Map> {
         let mut vars = Map::new();
         let mut add = |more: Map| vars.extend(more);
         let groups = self.groups_of(host);
         for group in std::iter::once("all").chain(groups.iter().map(String::as_str)) {
             add(self.groups.get(group).map(|g| g.vars.clone()).unwrap_or_default());
         }
-        let places: Vec<&Path> = directories.iter().copied().chain([playbook_dir]).collect();
-        for place in &places {
-            add(beside(place, "group_vars", "all")?);
+        for place in &beside.places {
+            add(beside.read(place, "group_vars", "all")?);
         }
-        for place in &places {
+        for place in &beside.places {
             for group in &groups {
-                add(beside(place, "group_vars", group)?);
+                add(beside.read(place, "group_vars", group)?);
             }
         }
         add(self.hosts.get(host).cloned().unwrap_or_default());
-        for place in &places {
-            add(beside(place, "host_vars", host)?);
+        for place in &beside.places {
+            add(beside.read(place, "host_vars", host)?);
         }
         Ok(vars)
     }
 }
 
-/// Variables of `group_vars/NAME` or `host_vars/NAME`: a file, with or without extension, or a directory of files.
-fn beside(place: &Path, kind: &str, name: &str) -> anyhow::Result<Map> {
-    if name.contains('/') {
-        bail!("the name {name} cannot be a file of {kind}");
-    }
-    let mut files: Vec<PathBuf> = Vec::new();
-    for extension in ["", ".yml", ".yaml", ".json"] {
-        let path = place.join(kind).join(format!("{name}{extension}"));
-        if path.is_dir() {
-            let listing = std::fs::read_dir(&path).with_context(|| format!("reading {}", path.display()))?;
-            let mut inside: Vec<PathBuf> =
-                listing.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.is_file()).collect();
-            inside.sort();
-            files.extend(inside);
-        } else if path.is_file() {
-            files.push(path);
-            break;
+/// Where files of variables lie beside inventories and the playbook, and who opens those that are encrypted.
+pub(super) struct Beside<'a> {
+    /// The directories, in order.
+    pub places: Vec<&'a Path>,
+    /// Vault passwords.
+    pub keyring: &'a Keyring,
+}
+
+impl Beside<'_> {
+    /// Variables of `group_vars/NAME` or `host_vars/NAME`: a file, with or without extension, or a directory of files.
+    fn read(&self, place: &Path, kind: &str, name: &str) -> anyhow::Result<Map> {
+        if name.contains('/') {
+            bail!("the name {name} cannot be a file of {kind}");
         }
-    }
-    let mut vars = Map::new();
-    for file in files {
-        let bytes = std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
-        match yaml::read_vars(&bytes).with_context(|| format!("reading {}", file.display()))? {
-            Data::Map(map) => vars.extend(map),
-            Data::Null => {}
-            other => bail!("{} must hold a dictionary, not {}", file.display(), other.type_name()),
+        let mut files: Vec<PathBuf> = Vec::new();
+        for extension in ["", ".yml", ".yaml", ".json"] {
+            let path = place.join(kind).join(format!("{name}{extension}"));
+            if path.is_dir() {
+                let listing = std::fs::read_dir(&path).with_context(|| format!("reading {}", path.display()))?;
+                let mut inside: Vec<PathBuf> =
+                    listing.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.is_file()).collect();
+                inside.sort();
+                files.extend(inside);
+            } else if path.is_file() {
+                files.push(path);
+                break;
+            }
         }
+        let mut vars = Map::new();
+        for file in files {
+            let bytes = std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
+            match self.keyring.read_vars(&file.display().to_string(), &bytes).map_err(anyhow::Error::msg)? {
+                Data::Map(map) => vars.extend(map),
+                Data::Null => {}
+                other => bail!("{} must hold a dictionary, not {}", file.display(), other.type_name()),
+            }
+        }
+        Ok(vars)
     }
-    Ok(vars)
 }
 
 /// The hosts of a pattern such as `node[01:16]` or `db-[a:f]`.

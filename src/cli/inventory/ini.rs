@@ -127,11 +127,13 @@ mod tests {
             "a[01:02] n=5 t='x y' # end\n[kids]\nb:2222\n[top:children]\nkids\n[top:vars]\nlist=[1, 'x']\n; no\n";
         read(text, "test", &mut hosts).unwrap();
         hosts.finish();
-        let view = hosts.view("b", &[], std::path::Path::new("/nowhere")).unwrap();
+        let keyring = crate::vars::vault::Keyring::default();
+        let nothing = super::super::hosts::Beside { places: Vec::new(), keyring: &keyring };
+        let view = hosts.view("b", &nothing).unwrap();
         assert_eq!(view.vars.get(&Key("ansible_port")), Some(&Data::Int(2222)));
         assert_eq!(view.vars.get(&Key("list")), Some(&Data::List(vec![Data::Int(1), Data::str("x")])));
         assert_eq!(view.group_names, ["kids", "top"]);
-        let view = hosts.view("a02", &[], std::path::Path::new("/nowhere")).unwrap();
+        let view = hosts.view("a02", &nothing).unwrap();
         assert_eq!(view.vars.get(&Key("n")), Some(&Data::Int(5)));
         assert_eq!(view.vars.get(&Key("t")), Some(&Data::str("x y")));
     }

@@ -8,9 +8,12 @@ mod nested;
 use crate::apply::Inventory;
 use crate::compile::{Form, parse_pairs};
 use crate::plan::{Data, Key, Map};
+use crate::vars::Vault;
+use crate::vars::vault::Keyring;
+use crate::vars::vault::is_sealed;
 use crate::yaml;
 use anyhow::{Context, bail};
-use hosts::Hosts;
+use hosts::{Beside, Hosts};
 use std::path::Path;
 
 /// What tells which host of an inventory this machine is, and where variables lie beside the playbook.
@@ -21,13 +24,15 @@ pub(super) struct Wanted<'a> {
     pub patterns: &'a [String],
     /// The playbook's directory: it may hold `group_vars` and `host_vars`.
     pub playbook_dir: &'a Path,
+    /// Opens what Ansible Vault encrypted.
+    pub keyring: &'a Keyring,
 }
 
 /// Reads `-e`: `@FILE`, YAML or JSON that begins with a bracket, or `name=value` pairs, whose values are text.
-pub(super) fn extra_vars(text: &str) -> anyhow::Result<Map> {
+pub(super) fn extra_vars(text: &str, keyring: &Keyring) -> anyhow::Result<Map> {
     if let Some(file) = text.strip_prefix('@') {
         let bytes = std::fs::read(file).with_context(|| format!("reading {file}"))?;
-        return match yaml::read_vars(&bytes).with_context(|| format!("reading {file}"))? {
+        return match keyring.read_vars(file, &bytes).map_err(anyhow::Error::msg)? {
             Data::Map(map) => Ok(map),
             Data::Null => Ok(Map::new()),
             other => bail!("{file} must hold a dictionary, not {}", other.type_name()),
@@ -53,7 +58,7 @@ pub(super) fn extra_vars(text: &str) -> anyhow::Result<Map> {
 pub(super) fn read(sources: &[String], wanted: &Wanted) -> anyhow::Result<Inventory> {
     let mut hosts = Hosts::new();
     for source in sources {
-        read_source(source, &mut hosts)?;
+        read_source(source, &mut hosts, wanted.keyring)?;
     }
     hosts.finish();
     let mut directories: Vec<&Path> = Vec::new();
@@ -66,10 +71,11 @@ pub(super) fn read(sources: &[String], wanted: &Wanted) -> anyhow::Result<Invent
         }
     }
     let host = hosts.this_machine(wanted)?;
-    hosts.view(&host, &directories, wanted.playbook_dir)
+    let places: Vec<&Path> = directories.into_iter().chain([wanted.playbook_dir]).collect();
+    hosts.view(&host, &Beside { places, keyring: wanted.keyring })
 }
 
-fn read_source(source: &str, hosts: &mut Hosts) -> anyhow::Result<()> {
+fn read_source(source: &str, hosts: &mut Hosts, keyring: &Keyring) -> anyhow::Result<()> {
     if source.contains(',') {
         for host in source.split(',').map(str::trim).filter(|h| !h.is_empty()) {
             hosts.add_host("ungrouped", host);
@@ -95,14 +101,18 @@ fn read_source(source: &str, hosts: &mut Hosts) -> anyhow::Result<()> {
                 || name.ends_with(".orig")
         };
         for name in names.iter().filter(|p| !ignored(p)) {
-            read_source(&name.to_string_lossy(), hosts)?;
+            read_source(&name.to_string_lossy(), hosts, keyring)?;
         }
         return Ok(());
     }
-    let bytes = std::fs::read(source).with_context(|| format!("reading the inventory {source}"))?;
+    let mut bytes = std::fs::read(source).with_context(|| format!("reading the inventory {source}"))?;
+    if is_sealed(&bytes) {
+        let opened = keyring.open(&bytes).map_err(anyhow::Error::msg);
+        bytes = opened.with_context(|| format!("reading the inventory {source}"))?;
+    }
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
     if matches!(extension, "yml" | "yaml" | "json") || bytes.trim_ascii_start().starts_with(b"{") {
-        let data = yaml::read_vars(&bytes).with_context(|| format!("reading the inventory {source}"))?;
+        let data = keyring.read_vars(source, &bytes).map_err(anyhow::Error::msg).context("reading the inventory")?;
         return if data.get("_meta").is_some() {
             listing::read(&data, source, hosts)
         } else {
@@ -119,12 +129,12 @@ mod tests {
 
     #[test]
     fn extra_vars_take_pairs_yaml_and_nothing_else() {
-        let get = |text: &str, name: &str| extra_vars(text).unwrap().get(&Key(name)).cloned();
+        let get = |text: &str, name: &str| extra_vars(text, &Keyring::default()).unwrap().get(&Key(name)).cloned();
         assert_eq!(get("a=1 b='x y'", "a"), Some(Data::str("1")));
         assert_eq!(get("a=1 b='x y'", "b"), Some(Data::str("x y")));
         assert_eq!(get("{a: [1]}", "a"), Some(Data::List(vec![Data::Int(1)])));
         for bad in ["novalue", "[1]", "a='open", "@/nowhere/at/all", "{a: ["] {
-            assert!(extra_vars(bad).is_err(), "{bad}");
+            assert!(extra_vars(bad, &Keyring::default()).is_err(), "{bad}");
         }
     }
 }

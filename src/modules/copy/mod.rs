@@ -82,7 +82,7 @@ fn from_role(ctx: &Context, args: &Args, src: &str, dest: PathBuf) -> Result<Out
         Ok(_) => tree::copy(ctx, args, &tree::Top { path: found, slash: src.ends_with('/') }, dest),
         Err(_) => {
             let copy = Copy { args, dest, follow: args.flag("follow") };
-            let source = read_source(ctx, &found, paths::basename(Path::new(&found)).into())?;
+            let source = read_source(ctx, args, &found, paths::basename(Path::new(&found)).into())?;
             copy.single(ctx, source)
         }
     }
@@ -97,8 +97,10 @@ pub fn not_found(name: &str, tried: &[String]) -> Failure {
 }
 
 /// A file of the role.
-fn read_source(ctx: &Context, path: &str, name: PathBuf) -> Result<Source, Failure> {
-    let bytes = ctx.files.read(path).map_err(|e| Failure::new(format!("could not find src={path}, {e}")))?;
+fn read_source(ctx: &Context, args: &Args, path: &str, name: PathBuf) -> Result<Source, Failure> {
+    let plain = args.choice("decrypt").unwrap_or(true);
+    let read = if plain { ctx.files.read_plain(path) } else { ctx.files.read(path) };
+    let bytes = read.map_err(|e| Failure::new(format!("could not find src={path}, {e}")))?;
     let mode = ctx.files.mode(path).unwrap_or(0o644);
     Ok(Source { bytes, path: path.to_owned(), name, mode, inline: false })
 }

@@ -36,7 +36,7 @@ pub fn copy(ctx: &Context, args: &Args, top: &Top, dest: PathBuf) -> Result<Outc
     let mut single = None;
     let copy = Copy { args, dest: dest.clone(), follow: found.directories.is_empty() && args.flag("follow") };
     for (path, name) in &found.files {
-        let source = read_source(ctx, path, name.clone())?;
+        let source = read_source(ctx, args, path, name.clone())?;
         if let Some(one) = copy.one(ctx, &source)? {
             single = Some(add(&mut outcome, one));
         }

@@ -24,6 +24,8 @@ mod sets;
 mod text;
 mod time;
 mod urlize;
+#[cfg(feature = "builder")]
+mod vault;
 mod wrap;
 mod yaml;
 
@@ -156,11 +158,15 @@ pub const NAMES: &[&str] = &[
     "type_debug",
     "union",
     "unique",
+    #[cfg(feature = "builder")]
+    "unvault",
     "upper",
     "urldecode",
     "urlencode",
     "urlize",
     "urlsplit",
+    #[cfg(feature = "builder")]
+    "vault",
     "win_basename",
     "win_dirname",
     "win_splitdrive",
@@ -195,6 +201,8 @@ fn jinja(name: &str) -> Option<Filter> {
         "groupby" => sequence::groupby,
         "pprint" => pretty::pprint,
         "urlize" => urlize::urlize,
+        #[cfg(feature = "builder")]
+        "vault" => vault::vault,
         "indent" => text::indent,
         "int" => number::int,
         "items" => dict::items,
@@ -292,6 +300,8 @@ fn builtin(name: &str) -> Option<Filter> {
         "to_uuid" => encode::to_uuid,
         "to_yaml" => yaml::to_yaml,
         "type_debug" => logic::type_debug,
+        #[cfg(feature = "builder")]
+        "unvault" => vault::unvault,
         "union" => sets::union,
         "unique" => sets::unique,
         "urldecode" => encode::urldecode,

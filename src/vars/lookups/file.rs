@@ -4,7 +4,7 @@ use super::options::{Options, term};
 use crate::plan::limits;
 use crate::vars::jinja::Style;
 use crate::vars::pytext::{is_space, strip_end};
-use crate::vars::{CallArgs, Conversion, Env, Outcome, Rendering, TemplateError, Text, Value, glob};
+use crate::vars::{CallArgs, Conversion, Env, Outcome, Rendering, TemplateError, Text, Value, glob, vault};
 
 /// The bytes of a file that was found.
 pub fn read(env: &Env, path: &str) -> Outcome<Vec<u8>> {
@@ -13,6 +13,15 @@ pub fn read(env: &Env, path: &str) -> Outcome<Vec<u8>> {
         return Err(TemplateError::other(format!("'{path}' is too large for a lookup")));
     }
     Ok(bytes)
+}
+
+/// The same, decrypted if Ansible Vault encrypted it.
+fn read_plain(env: &Env, path: &str) -> Outcome<Vec<u8>> {
+    let bytes = read(env, path)?;
+    if !vault::is_sealed(&bytes) {
+        return Ok(bytes);
+    }
+    vault::opened(env.files().vault(), &bytes).map_err(|why| TemplateError::other(format!("'{path}': {why}")))
 }
 
 pub fn file(env: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
@@ -28,7 +37,7 @@ pub fn file(env: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
             .files()
             .find("files", &name)
             .map_err(|tried| trouble(format!("file not found, looked for in {}", tried.join(", "))))?;
-        let contents = Text::from_bytes(&read(env, &path).map_err(|e| trouble(e.message))?);
+        let contents = Text::from_bytes(&read_plain(env, &path).map_err(|e| trouble(e.message))?);
         let mut text = contents.as_str();
         if lstrip {
             text = text.trim_start_matches(is_space);
@@ -47,11 +56,7 @@ pub fn unvault(env: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
         let name = term(value)?;
         let found = env.files().find("files", &name);
         let path = found.map_err(|_| TemplateError::other(format!("Unable to find file matching \"{name}\" ")))?;
-        let bytes = read(env, &path)?;
-        if bytes.starts_with(b"$ANSIBLE_VAULT") {
-            let message = format!("'{path}' is encrypted, and a node holds no vault password");
-            return Err(TemplateError::other(message));
-        }
+        let bytes = read_plain(env, &path)?;
         out.push(Value::Str(Text::from_bytes(&bytes)));
     }
     Ok(out)
@@ -85,7 +90,7 @@ pub fn template(env: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
         let found = env.files().find("templates", &name);
         let missing = || TemplateError::other(format!("the template file {name} could not be found for the lookup"));
         let path = found.map_err(|_| missing())?;
-        let source = read(env, &path)?;
+        let source = read_plain(env, &path)?;
         let how = Rendering { name: &path, style: style.clone(), conversion, playbook: false };
         out.push(env.render_file(&source, &how, extra.clone())?);
     }
