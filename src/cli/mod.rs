@@ -8,6 +8,7 @@ mod build;
 mod check;
 mod completion;
 mod console;
+mod doctor;
 mod explain;
 mod fake;
 mod inspect;
@@ -58,6 +59,7 @@ enum Command {
     Verify(verify::Args),
     Inspect(inspect::Args),
     Install(install::Args),
+    Doctor(doctor::Args),
     Status(status::Args),
     Explain(explain::Args),
     Completion(completion::Args),
@@ -76,6 +78,7 @@ fn dispatch(command: &Command, ui: &Ui) -> anyhow::Result<Exit> {
         Command::Verify(args) => verify::run(args, ui),
         Command::Inspect(args) => inspect::run(args, ui),
         Command::Install(args) => install::run(args, ui),
+        Command::Doctor(args) => doctor::run(args, ui),
         Command::Status(args) => status::run(args, ui),
         Command::Explain(args) => explain::run(args, ui),
         Command::Completion(args) => completion::run(args, ui),

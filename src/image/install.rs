@@ -13,7 +13,7 @@ use serde::Serialize;
 use std::borrow::Cow;
 use std::path::Path;
 
-const UNIT: &str = "usr/lib/systemd/system/compute-init.service";
+pub(super) const UNIT: &str = "usr/lib/systemd/system/compute-init.service";
 /// The node's configuration.
 pub const CONFIG: &str = "etc/compute-init/config.yaml";
 /// The executor's directory.
@@ -24,10 +24,10 @@ const STAGED: &str = "var/lib/compute-init/staged";
 const MARK: &str = "Installed by compute-init";
 /// In every program of ours.
 const PROGRAM_MARK: &str = "compute-init";
-const WANTED: &str = "etc/systemd/system/multi-user.target.wants/compute-init.service";
+pub(super) const WANTED: &str = "etc/systemd/system/multi-user.target.wants/compute-init.service";
 
 /// Files that are the same on every node.
-const FILES: &[(&str, &[u8])] = &[
+pub(super) const FILES: &[(&str, &[u8])] = &[
     (UNIT, include_bytes!("../../templates/units/compute-init.service")),
     (
         "usr/lib/systemd/system/compute-init-retry.timer",
@@ -266,7 +266,7 @@ fn read_program(root: &Root, path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 /// The machine that the root is for: that of its own programs, else ours.
-fn machine(root: &Root) -> u16 {
+pub(super) fn machine(root: &Root) -> u16 {
     let candidates = ["usr/lib/systemd/systemd", "usr/bin/sh", "bin/sh", "usr/bin/env"];
     let read = |path: &&str| std::fs::read(root.resolve(path).ok()?).ok();
     let parsed = candidates.iter().filter_map(read).find_map(|bytes| elf::parse(&bytes).ok());

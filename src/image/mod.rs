@@ -5,6 +5,7 @@
 //! left alone, so that a second run changes nothing and an interrupted one is completed by the next.
 
 mod development;
+pub mod doctor;
 mod elf;
 pub mod hosts;
 mod install;

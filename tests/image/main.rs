@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how tests fail")]
 
 mod disks;
+mod doctor;
 mod foreign;
 mod install;
 mod interrupted;

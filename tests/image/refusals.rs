@@ -109,3 +109,33 @@ fn going_back_to_nothing_or_to_something_damaged() {
     fs::write(previous.join("manifest.json"), "{}").expect("writes");
     refused(&scratch, || rollback(&root, Mode::Make, &mut |_| ()), "is refused");
 }
+
+#[test]
+fn a_configuration_that_every_boot_would_refuse() {
+    let scratch = Scratch::new();
+    let bundle = scratch.bundle("one", Some(&scratch.key));
+    fs::write(scratch.at("site.pem"), scratch.key.public().to_pem()).expect("writes");
+    let run = |config: Option<&str>| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_compute-init"));
+        command.arg("install").arg(&bundle).arg("--root").arg(scratch.at("root"));
+        command.arg("--trust").arg(scratch.at("site.pem")).arg("--executor").arg(scratch.at("executor"));
+        if let Some(text) = config {
+            fs::write(scratch.at("config.yaml"), text).expect("writes");
+            command.arg("--config").arg(scratch.at("config.yaml"));
+        }
+        let output = command.output().expect("runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let before = scratch.snapshot();
+    let (code, said) = run(Some("resume: owned\ndeadlines: {mont: 5s}\n"));
+    assert!(code == Some(2) && said.contains("config.yaml:2: unknown setting deadlines.mont"), "{said}");
+    assert!(said.contains("did you mean deadlines.mount?"), "{said}");
+    assert_eq!(scratch.snapshot(), before);
+    // One that the root has is looked at as well.
+    fs::create_dir_all(scratch.root("etc/compute-init")).expect("makes");
+    fs::write(scratch.root("etc/compute-init/config.yaml"), "resume: perhaps\n").expect("writes");
+    let (code, said) = run(None);
+    assert!(code == Some(2) && said.contains("/etc/compute-init/config.yaml:1: resume is"), "{said}");
+    let (code, said) = run(Some("resume: slurm\n"));
+    assert_eq!(code, Some(0), "{said}");
+}
