@@ -5,7 +5,7 @@ use super::Run;
 use super::frame::Frame;
 use crate::plan::{FileRef, SOURCE_ROOT, limits};
 use crate::sys::identity::as_ourselves;
-use crate::vars::{Files, Vault};
+use crate::vars::{FileNode, Files, Vault};
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
@@ -67,7 +67,8 @@ impl<'s, 'p> TaskFiles<'s, 'p> {
 
     /// Whether the source lies on this machine and has the path, though the compiler did not foresee its use.
     fn on_disk(&self, relative: &str) -> bool {
-        self.run.world.options.source_root.is_some() && Path::new(&self.run.source_path(relative)).exists()
+        self.run.world.options.source_root.is_some()
+            && std::fs::symlink_metadata(self.run.source_path(relative)).is_ok()
     }
 }
 
@@ -142,6 +143,13 @@ impl Files for TaskFiles<'_, '_> {
         }
     }
 
+    fn node(&self, path: &str) -> Option<FileNode> {
+        match self.in_source(path) {
+            Some(relative) if !self.on_disk(&normal(&relative)) => None,
+            _ => FileNode::at(Path::new(path)),
+        }
+    }
+
     fn modified(&self, path: &str) -> Option<i64> {
         match self.in_source(path) {
             // Whenever it was written, on whatever machine: the bundle has no times, so that it is the same everywhere.
@@ -174,6 +182,10 @@ impl Files for OurFiles<'_> {
 
     fn mode(&self, path: &str) -> Option<u32> {
         as_ourselves(|| self.0.mode(path))
+    }
+
+    fn node(&self, path: &str) -> Option<FileNode> {
+        as_ourselves(|| self.0.node(path))
     }
 
     fn modified(&self, path: &str) -> Option<i64> {

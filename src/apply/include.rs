@@ -110,7 +110,9 @@ impl<'p> Run<'p> {
         let matches = |key: &str, role: &crate::plan::Role| {
             key == name || role.name == name || Some(&role.path) == beside.as_ref() || role.path == name
         };
-        let found = beside.as_deref().and_then(|b| roles.iter().find(|(_, r)| r.path == b));
+        // A path, absolute or from beside the role.
+        let paths: Vec<String> = beside.iter().map(|b| super::files::normal(b)).chain(self.in_source(name)).collect();
+        let found = paths.iter().find_map(|p| roles.iter().find(|(_, r)| r.path == *p));
         let found = found.or_else(|| roles.iter().find(|(key, role)| matches(key, role)));
         found.map(|(key, _)| key.as_str()).ok_or_else(|| format!("the role '{name}' was not found in the bundle"))
     }

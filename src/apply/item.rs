@@ -55,6 +55,23 @@ fn assume(context: &Context<'_>, module: &str) -> Result<Option<Assumed>, String
     identity::assume(&identity).map(Some).map_err(|e| format!("becoming {name}: {e}"))
 }
 
+/// `~` in paths is the home of the user that the task becomes.
+fn at_home(context: &Context<'_>, spec: &'static spec::ModuleSpec, args: &mut Map) {
+    let Some(user) = context.become_user else { return };
+    let of_path =
+        |name: &Data| name.as_str().and_then(|n| spec.parameter(n)).is_some_and(|p| p.kind == spec::Kind::Path);
+    for (_, value) in args.iter_mut().filter(|(name, _)| of_path(name)) {
+        let (Data::Str(path) | Data::Unsafe(path)) = value else { continue };
+        let Some(rest) = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/')) else {
+            continue;
+        };
+        // Who the user is, and that there is one, is asked again when the task becomes him.
+        if let Ok(Some(user)) = Accounts::new(context, Path::new("/")).user(user) {
+            *path = format!("{}{rest}", user.home.trim_end_matches('/'));
+        }
+    }
+}
+
 impl<'p> Run<'p> {
     /// Runs a task once: for its one item, or without a loop.
     pub(super) fn item(&self, task: &Task, module: &str, frame: &Rc<Frame<'p>>, scope: &Scope<'_, 'p>) -> Done {
@@ -286,16 +303,9 @@ impl<'p> Run<'p> {
         if manner.check {
             templar = templar.changing_nothing();
         }
-        let (args, raw) = match self.arguments(&templar, task, frame, spec) {
+        let (mut args, raw) = match self.arguments(&templar, task, frame, spec) {
             Ok(both) => both,
             Err(message) => return Done::failure(message),
-        };
-        let args = match spec::check(spec, &args) {
-            Ok(args) => args,
-            Err(problems) => {
-                let all: Vec<String> = problems.into_iter().map(|p| p.message).collect();
-                return Done::failure(all.join("; "));
-            }
         };
         let runner = Bounded { inner: self.world.runner, deadline: manner.deadline };
         let context = Context {
@@ -307,6 +317,16 @@ impl<'p> Run<'p> {
             environment: &manner.environment,
             become_user: manner.become_user.as_deref(),
             raw: &raw,
+        };
+        if !ON_CONTROLLER.contains(&module) {
+            at_home(&context, spec, &mut args);
+        }
+        let args = match spec::check(spec, &args) {
+            Ok(args) => args,
+            Err(problems) => {
+                let all: Vec<String> = problems.into_iter().map(|p| p.message).collect();
+                return Done::failure(all.join("; "));
+            }
         };
         let done = match assume(&context, module) {
             Ok(_assumed) => Done::of(run(&context, &args)),

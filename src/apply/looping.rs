@@ -36,9 +36,12 @@ impl<'p> Run<'p> {
             };
         };
         let terms = match (&wanted.items, lookup.as_str()) {
-            // Candidates that name something undefined are no candidates.
-            (Data::List(list), "first_found" | "ansible.builtin.first_found") => {
-                list.iter().filter_map(|t| templar.value(t).ok()).collect()
+            // Candidates that name something undefined are no candidates: the lookup sees them as they are written.
+            (items, "first_found" | "ansible.builtin.first_found") => {
+                match templar.value_leniently(items).map_err(wrong)? {
+                    Data::List(list) => list,
+                    one => vec![one],
+                }
             }
             (items, _) => match templar.value(items).map_err(wrong)? {
                 Data::List(list) => list,

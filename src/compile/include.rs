@@ -372,6 +372,11 @@ impl Compiler<'_> {
 
     /// All roles that a templated name could mean.
     fn open_roles(&mut self, scope: &Scope, name: &str) -> Vec<String> {
+        // `{{ role_path }}/roles/x` is one role, and known.
+        if let Some(path) = beneath_source_root(name, scope, self).strip_prefix('\0').filter(|p| !is_template(p)) {
+            let up = self.playbook_dir.split('/').filter(|part| !part.is_empty()).map(|_| "../").collect::<String>();
+            return vec![format!("{up}{path}")];
+        }
         let pattern = Pattern::new(name);
         let mut places = vec![join(&self.playbook_dir, "roles").unwrap_or_default()];
         places.extend(self.tree.roles_paths().map(str::to_owned));

@@ -6,7 +6,7 @@ use super::install::{Install, refused_in_words};
 use super::params::{Params, map, text};
 use super::{Context, Failure, Outcome, digest, paths};
 use crate::plan::limits::RENDERED;
-use crate::plan::{Data, Map};
+use crate::plan::{Data, Key, Map};
 use crate::spec::Args;
 use crate::sys::file::{holds, read_bounded};
 use crate::vars::pyre::{Flags, Regex};
@@ -70,7 +70,14 @@ fn of_role(ctx: &Context, args: &Args, src: &str) -> Result<Outcome, Failure> {
     let dest = PathBuf::from(args.os("dest").unwrap_or_default());
     let name = paths::basename(&dest).into();
     let source = Source { bytes: joined.bytes, path: found, name, mode: 0o644, inline: false };
-    Copy { args, dest, follow: false }.single(ctx, source)
+    let mut outcome = Copy { args, dest, follow: false }.single(ctx, source)?;
+    // Copy returns a list of differences, assemble the one.
+    if let Some(diff) = outcome.result.get_mut(&Key("diff"))
+        && let Data::List(all) = diff
+    {
+        *diff = all.pop().unwrap_or_else(|| Data::Map(Map::new()));
+    }
+    Ok(outcome)
 }
 
 /// Which files of the directory are fragments.

@@ -289,7 +289,7 @@ impl Wanted {
             Some(rest) => (&wanted[..1], rest),
             None => ("=", wanted.as_str()),
         };
-        let now = flags(ctx, &self.path).map(|f| f.letters);
+        let now = letters(ctx, &self.path);
         if now.as_deref().unwrap_or_default() == wanted && sign != "-" {
             return Ok(false);
         }
@@ -325,6 +325,14 @@ pub fn flags(ctx: &Context, path: &Path) -> Option<Flags> {
     let words = String::from_utf8_lossy(&output.stdout).into_owned();
     let mut words = words.split_whitespace();
     Some(Flags { version: words.next()?.to_owned(), letters: words.next()?.replace('-', "") })
+}
+
+/// The letters of a file's flags alone: some file systems have flags, but no versions.
+fn letters(ctx: &Context, path: &Path) -> Option<String> {
+    let lsattr = ctx.runner.which("lsattr")?;
+    let argv = [lsattr.as_os_str(), "-d".as_ref(), path.as_os_str()];
+    let output = ctx.runner.run(&Command::new(argv).read_only()).ok().filter(|o| o.rc == 0)?;
+    Some(String::from_utf8_lossy(&output.stdout).split_whitespace().next()?.replace('-', ""))
 }
 
 /// The context that the policy wants for a path, asked of the node's own tool.

@@ -17,7 +17,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     }
     let value = args.text("value").map(|v| plain_value(&v)).unwrap_or_default();
     if !absent && args.get("value").is_none() {
-        return Err(Failure::new("state is present but all of the following are missing: value"));
+        return Err(Failure::new("value cannot be None"));
     }
     if !absent && value.is_empty() {
         return Err(Failure::new("value cannot be blank"));

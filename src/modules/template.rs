@@ -24,7 +24,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     let variables = variables(ctx, &src, &path, &dest);
     // Lookups in it read what the executor may read, as on Ansible's controller.
     let rendered = as_ourselves(|| ctx.templar.file(&template, &how, &variables));
-    let rendered = rendered.map_err(|e| Failure::new(format!("{}: {e}", class(e.kind))))?;
+    let rendered = rendered.map_err(|e| Failure::new(format!("{}: {e}", class(&e))))?;
     let source = Source {
         bytes: encode(rendered, &args.text("output_encoding").unwrap_or_default())?,
         name: paths::basename(Path::new(&path)).into(),
@@ -36,9 +36,11 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
 }
 
 /// The exception that Ansible would name.
-fn class(kind: crate::vars::ErrorKind) -> &'static str {
-    match kind {
+fn class(error: &crate::vars::TemplateError) -> &'static str {
+    match error.kind {
         crate::vars::ErrorKind::Undefined => "AnsibleUndefinedVariable",
+        // A plugin is named by a value, and can have no such name.
+        crate::vars::ErrorKind::Syntax if error.message.starts_with("Could not load ") => "TemplateSyntaxError",
         crate::vars::ErrorKind::Syntax
         | crate::vars::ErrorKind::Recursion
         | crate::vars::ErrorKind::NotFound

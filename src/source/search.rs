@@ -14,7 +14,8 @@ pub fn find_role(tree: &Tree, name: &str, playbook_dir: &str, asking_role: Optio
     places.push(Some(playbook_dir.to_owned()));
     let mut tried = Vec::new();
     for place in places.into_iter().flatten() {
-        let Some(path) = join(&place, name) else { continue };
+        // A name may lead out of a directory of roles and back in: `../common`.
+        let Some(path) = join(&place, name).or_else(|| tree.around(&place, name)) else { continue };
         if tree.has_directory(&path) {
             return Ok(path);
         }
@@ -101,6 +102,7 @@ mod tests {
         assert_eq!(find_role(&tree, "a", "", None).as_deref(), Ok("roles/a"));
         assert_eq!(find_role(&tree, "c", "", Some("more/b")).as_deref(), Ok("more/c"));
         assert_eq!(find_role(&tree, "z", "", None), Err(vec!["roles/z".to_owned(), "z".to_owned()]));
+        assert_eq!(find_role(&tree, "../more/c", "roles", None).as_deref(), Ok("more/c"));
         assert!(find_role(&tree, "../a", "", None).is_err());
     }
 

@@ -63,6 +63,15 @@ enum Backing {
     Memory { files: BTreeMap<String, FileBytes>, directories: BTreeSet<String> },
 }
 
+impl Backing {
+    fn path(&self) -> Option<&Path> {
+        match self {
+            Backing::Directory(path) => Some(path),
+            Backing::Memory { .. } => None,
+        }
+    }
+}
+
 impl Tree {
     /// The tree beneath a directory.
     pub fn directory(root: &Path) -> std::io::Result<Tree> {
@@ -105,6 +114,20 @@ impl Tree {
             Backing::Directory(path) => Some((name.as_str(), path.as_path())),
             Backing::Memory { .. } => None,
         })
+    }
+
+    /// The path in the tree of `base/name` where that leads out of `base`'s directory and into one of the tree again,
+    /// or where `name` is absolute.
+    pub fn around(&self, base: &str, name: &str) -> Option<String> {
+        let (backing, rest) = self.locate(base);
+        let Backing::Directory(root) = backing else { return None };
+        let real = root.join(rest).join(name).canonicalize().ok()?;
+        // The innermost directory counts: a roles path may lie in the playbook's directory or around it.
+        let mut mounts: Vec<(&str, &Path)> =
+            self.mounts.iter().filter_map(|(n, b)| Some((n.as_str(), b.path()?))).collect();
+        mounts.sort_by_key(|(_, directory)| std::cmp::Reverse(directory.as_os_str().len()));
+        let (mount, inside) = mounts.iter().find_map(|(n, d)| Some((n, real.strip_prefix(d).ok()?)))?;
+        join(mount, inside.to_str()?)
     }
 
     fn locate<'a>(&self, path: &'a str) -> (&Backing, &'a str) {
@@ -288,6 +311,23 @@ mod tests {
         assert_eq!(tree.read("roles", 10), Err(ReadError::NotAFile));
         assert_eq!(tree.read("in/x", 10), Err(ReadError::Missing));
         assert_eq!(tree.walk(""), Err(ReadError::Outside));
+    }
+
+    #[test]
+    fn a_way_around_ends_in_the_tree_or_nowhere() {
+        let dir = tempfile::tempdir().expect("a directory");
+        for path in ["site/roles", "roles/r", "other"] {
+            std::fs::create_dir_all(dir.path().join(path)).expect("creates");
+        }
+        let mut tree = Tree::directory(&dir.path().join("site")).expect("a tree");
+        tree.add_roles_path(&dir.path().join("roles")).expect("a roles path");
+        assert_eq!(tree.around("", "../roles/r").as_deref(), Some("roles-path-1/r"));
+        assert_eq!(tree.around("roles-path-1", "../roles/r").as_deref(), Some("roles-path-1/r"));
+        let absolute = dir.path().join("roles/r");
+        assert_eq!(tree.around("", absolute.to_str().expect("text")).as_deref(), Some("roles-path-1/r"));
+        assert_eq!(tree.around("", "../other"), None);
+        assert_eq!(tree.around("", "../nothing"), None);
+        assert_eq!(tree.around("", "/etc"), None);
     }
 
     #[test]

@@ -71,6 +71,16 @@ impl ModuleSpec {
     }
 }
 
+/// What Ansible's actions say before their modules are asked, where a required parameter is missing.
+const ACTIONS_WORDS: &[(&str, &str)] = &[
+    ("ansible.builtin.assemble", "src and dest are required"),
+    ("ansible.builtin.copy", "dest is required"),
+    ("ansible.builtin.fetch", "src and dest are required"),
+    ("ansible.builtin.group_by", "the 'key' param is required when using group_by"),
+    ("ansible.builtin.template", "src and dest are required"),
+    ("ansible.builtin.unarchive", "src (or content) and dest are required"),
+];
+
 /// Checks `given` against `spec`; all problems at once, in the order in which Ansible would find them.
 pub fn check(spec: &'static ModuleSpec, given: &Map) -> Result<Args, Vec<Problem>> {
     let (map, problems) = Checker { spec, open: &|_| false }.run(given);
@@ -95,7 +105,7 @@ impl Checker<'_> {
         self.exclusive(&map, &mut problems);
         // What the author gave counts for the groups below; defaults do where they are not null.
         fill_defaults(&params, &mut map);
-        required(&params, &map, &mut problems);
+        self.required(&params, &map, &mut problems);
         for param in &params {
             if let Some(value) = map.get_mut(&Key(param.name)) {
                 self.coerce(param, param.name, value, &mut problems);
@@ -144,6 +154,21 @@ impl Checker<'_> {
                 problems.push(Problem::new(last, message));
             }
         }
+    }
+
+    fn required(&self, params: &[&'static Param], map: &Map, problems: &mut Vec<Problem>) {
+        let words = ACTIONS_WORDS.iter().find(|(module, _)| *module == self.spec.name).map(|(_, words)| *words);
+        // An action looks at values, a module at what was given at all.
+        let given = |p: &Param| map.get(&Key(p.name)).is_some_and(|v| words.is_none() || !v.is_null());
+        let missing: Vec<&str> = params.iter().filter(|p| p.required && !given(p)).map(|p| p.name).collect();
+        if missing.is_empty() {
+            return;
+        }
+        let listed = format!("missing required arguments: {}", missing.join(", "));
+        problems.push(match words {
+            Some(words) => Problem { param: String::new(), message: words.to_owned(), hint: Some(listed) },
+            None => Problem::new("", listed),
+        });
     }
 
     fn groups(&self, map: &Map, problems: &mut Vec<Problem>) {
@@ -322,14 +347,6 @@ fn fill_defaults(params: &[&'static Param], map: &mut Map) {
             let value = serde_json::from_str(json).unwrap_or_else(|_| Data::str(json));
             map.insert(Data::str(param.name), value);
         }
-    }
-}
-
-fn required(params: &[&'static Param], map: &Map, problems: &mut Vec<Problem>) {
-    let missing: Vec<&str> =
-        params.iter().filter(|p| p.required && !map.contains_key(&Key(p.name))).map(|p| p.name).collect();
-    if !missing.is_empty() {
-        problems.push(Problem::new("", format!("missing required arguments: {}", missing.join(", "))));
     }
 }
 

@@ -146,15 +146,38 @@ impl Value {
         match &self {
             Value::View(_) | Value::Range(_) => Ok(Value::list(self.iterate(env)?)),
             // Mappings whose members are computed are dictionaries once all of them are wanted.
-            Value::Object(o) if o.is_mapping() && o.type_name() == "dict" => {
-                let pairs = self.iterate(env)?.into_iter().map(|key| {
-                    let value = env.getitem(&self, &key)?;
-                    Ok((key, value))
-                });
-                Ok(Value::dict(pairs.collect::<Outcome<Dict>>()?))
-            }
+            Value::Object(o) if o.is_mapping() && o.type_name() == "dict" => self.members(env),
             _ => Ok(self),
         }
+    }
+
+    /// What is printed of it: as [`Value::unrolled`], and the variables of hosts as dictionaries too.
+    pub fn printed(self, env: &Env) -> Outcome<Value> {
+        match &self {
+            Value::Object(_) => self.unrolled_mapping(env),
+            _ => self.unrolled(env),
+        }
+    }
+
+    /// Mappings whose members are computed as dictionaries; everything else as it is.
+    pub fn unrolled_mapping(&self, env: &Env) -> Outcome<Value> {
+        match self {
+            Value::Object(o) if o.is_mapping() => env.deeper(|| self.members(env)),
+            other => Ok(other.clone()),
+        }
+    }
+
+    /// A mapping's members as a dictionary, without those that are not there when they are asked for.
+    fn members(&self, env: &Env) -> Outcome<Value> {
+        let mut dict = Dict::new();
+        for key in self.iterate(env)? {
+            env.charge(1)?;
+            let value = env.getitem(self, &key)?;
+            if !value.is_undefined() {
+                dict.insert(key, value.printed(env)?);
+            }
+        }
+        Ok(Value::dict(dict))
     }
 
     /// Its text, never to be read as a list or dictionary.

@@ -24,6 +24,9 @@ const OUTSIDE_TESTS: [&str; 9] =
     ["exists", "file", "directory", "link", "link_exists", "mount", "is_file", "is_dir", "same_file"];
 /// Filters that give another answer each time, or ask the machine.
 const OUTSIDE_FILTERS: [&str; 6] = ["random", "shuffle", "password_hash", "fileglob", "realpath", "strftime"];
+/// Filters that need not know all members of a mapping whose members are computed.
+const LAZY_FILTERS: [&str; 10] =
+    ["default", "d", "mandatory", "type_debug", "length", "count", "ternary", "list", "attr", "json_query"];
 /// Lookups whose answer is their terms' and the variables' alone.
 const PURE_LOOKUPS: [&str; 13] = [
     "vars",
@@ -223,6 +226,10 @@ impl<'t> Env<'t> {
             self.note_impure();
         }
         self.charge(1)?;
+        let value = match &value {
+            Value::Object(_) if !LAZY_FILTERS.contains(&short) => value.unrolled_mapping(self)?,
+            _ => value,
+        };
         let result = filter(self, value, args)?;
         if registry::STRING_FILTERS.contains(&short) {
             return result.into_literal();
@@ -416,6 +423,11 @@ pub(super) fn stack_pointer() -> usize {
 }
 
 fn unknown(what: &str, name: &str, names: &[&str]) -> TemplateError {
+    if !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.')) {
+        // No plugin can have this name, which Ansible says before it looks for one.
+        let full = format!("ansible.builtin.{name}");
+        return TemplateError::syntax(format!("Could not load \"{name}\": 'invalid plugin name: {full}'"));
+    }
     let error = TemplateError::syntax(format!("No {what} named '{name}'."));
     match super::nearest(registry::short_name(name), names.iter().copied()) {
         Some(near) => error.within(format!("did you mean '{near}'?")),

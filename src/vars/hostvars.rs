@@ -154,7 +154,9 @@ impl Object for Facts {
         Ok(key.as_str().and_then(|name| self.0.get(name)).map(|var| fact(env, &var)))
     }
     fn iterate(&self, _: &Env) -> Option<Outcome<Vec<Value>>> {
-        Some(Ok(self.0.names().into_iter().map(Value::str).collect()))
+        // A name may stand for a fact that this node does not have.
+        let there = self.0.names().into_iter().filter(|name| self.0.get(name).is_some());
+        Some(Ok(there.map(Value::str).collect()))
     }
     fn contains(&self, _: &Env, key: &Value) -> Option<bool> {
         Some(key.as_str().is_some_and(|name| self.0.get(name).is_some()))

@@ -117,6 +117,11 @@ pub trait Files {
     }
     /// Names below an absolute directory, each with whether it is a directory; not recursive, sorted.
     fn list(&self, path: &str) -> std::io::Result<Vec<(String, bool)>>;
+    /// What an absolute path is on this machine; `None` where nothing is there, and for the bundle's files, which are
+    /// what links led to when it was built.
+    fn node(&self, path: &str) -> Option<FileNode> {
+        FileNode::at(std::path::Path::new(path))
+    }
     /// Permission bits of an absolute path, for `mode: preserve`; `None` where nobody knows.
     fn mode(&self, path: &str) -> Option<u32> {
         use std::os::unix::fs::MetadataExt;
@@ -126,6 +131,29 @@ pub trait Files {
     fn modified(&self, path: &str) -> Option<i64> {
         use std::os::unix::fs::MetadataExt;
         std::fs::metadata(path).ok().map(|m| m.mtime())
+    }
+}
+
+/// A path of this machine that may be a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileNode {
+    /// What the link says; `None` where it is none.
+    pub link: Option<std::ffi::OsString>,
+    /// Device and inode of what is there in the end; `None` for a link that leads nowhere.
+    pub id: Option<(u64, u64)>,
+    /// The path without links, as far as it can be told.
+    pub real: String,
+}
+
+impl FileNode {
+    /// What is at a path; `None` for nothing.
+    pub fn at(path: &std::path::Path) -> Option<FileNode> {
+        use std::os::unix::fs::MetadataExt;
+        let meta = std::fs::symlink_metadata(path).ok()?;
+        let link = meta.is_symlink().then(|| std::fs::read_link(path).ok().map(std::path::PathBuf::into_os_string));
+        let id = std::fs::metadata(path).ok().map(|m| (m.dev(), m.ino()));
+        let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        Some(FileNode { link: link.flatten(), id, real: real.to_string_lossy().into_owned() })
     }
 }
 
@@ -156,6 +184,12 @@ impl<'a> Templar<'a> {
     pub fn value(&self, data: &Data) -> Result<Data, TemplateError> {
         self.env.restart();
         self.env.template(&self.env.read(data)?)?.to_data()
+    }
+
+    /// The same, but text that uses something undefined stays as it is.
+    pub fn value_leniently(&self, data: &Data) -> Result<Data, TemplateError> {
+        self.env.restart();
+        self.env.template_leniently(&Value::from_data(data), 0)?.to_data()
     }
 
     /// `when`, `until`, `failed_when`, `changed_when`, `that`: one condition.

@@ -177,7 +177,8 @@ impl<'t> Env<'t> {
         Ok(Some(value))
     }
 
-    fn template_leniently(&self, value: &Value, depth: usize) -> Outcome<Value> {
+    /// The value templated as far as nothing undefined is used; the text that does stays as it is.
+    pub(super) fn template_leniently(&self, value: &Value, depth: usize) -> Outcome<Value> {
         match self.template(value) {
             Err(e) if e.kind == ErrorKind::Undefined && depth < NESTING => match value {
                 Value::List(l) => {

@@ -59,6 +59,8 @@ CORRECTIONS = {
     ("validate_argument_spec", "validate_args_context"): {"type": "dict"},
     ("group_by", "parents"): {"default": ["all"]},
 }
+# Internal parameters that playbooks give all the same.
+KEPT = {"_diff_peek"}
 # Parameters of the argument spec that only action plugins fill in.
 INTERNAL = {"copy": ["checksum_dest"], "command": ["argv_"], "file": [], "unarchive": []}
 # Rules that action plugins check themselves.
@@ -115,7 +117,7 @@ def documented(python, full):
 
 
 def params(spec):
-    return {k: v for k, v in spec.items() if not k.startswith("_") and k not in ("free_form", "free-form", "key_value", "checksum_src")}
+    return {k: v for k, v in spec.items() if (k in KEPT or not k.startswith("_")) and k not in ("free_form", "free-form", "key_value", "checksum_src")}
 
 
 def merged(short, spec, doc):

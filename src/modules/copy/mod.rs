@@ -250,7 +250,8 @@ impl Copy<'_> {
 
     fn make_parents(&self, ctx: &Context, target: &Path) -> Result<(), Failure> {
         let parent = paths::dirname(target);
-        let mut missing: Vec<&Path> = parent.ancestors().take_while(|p| !p.exists()).collect();
+        let mut missing: Vec<&Path> =
+            parent.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).collect();
         missing.reverse();
         let mut wanted = Wanted::from_args(ctx, self.args, &parent);
         wanted.mode = self.args.value("directory_mode").cloned();

@@ -107,7 +107,7 @@ fn file(ctx: &Context, args: &Args, src: &Path) -> Result<Outcome, Failure> {
 }
 
 fn make_directories(ctx: &Context, args: &Args, target: &Path) -> Result<(), Failure> {
-    let mut missing: Vec<&Path> = target.ancestors().take_while(|p| !p.exists()).collect();
+    let mut missing: Vec<&Path> = target.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).collect();
     missing.reverse();
     let mut wanted = Wanted::from_args(ctx, args, target);
     wanted.mode = args.value("directory_mode").cloned();

@@ -8,6 +8,7 @@ use super::{Copy, joined, read_source, several};
 use crate::plan::Data;
 use crate::plan::limits::{DEPTH, EXPORT_FILES};
 use crate::spec::Args;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// The directory that is copied.
@@ -23,6 +24,8 @@ pub struct Top {
 struct Found {
     files: Vec<(String, PathBuf)>,
     directories: Vec<PathBuf>,
+    /// What links say, where they are copied as links.
+    links: Vec<(OsString, PathBuf)>,
 }
 
 /// Copies the directory.
@@ -31,7 +34,9 @@ pub fn copy(ctx: &Context, args: &Args, top: &Top, dest: PathBuf) -> Result<Outc
     let trimmed = top.path.trim_end_matches('/');
     let base = if top.slash { PathBuf::new() } else { PathBuf::from(paths::basename(Path::new(trimmed))) };
     let mut found = Found::default();
-    gather(ctx, trimmed, &base, &mut found, 0)?;
+    let walk = Walk { ctx, follow: args.choice("local_follow").unwrap_or(true) };
+    let top_id = ctx.files.node(trimmed).and_then(|node| node.id);
+    walk.gather(trimmed, &base, &mut found, &top_id.into_iter().collect::<Vec<_>>())?;
     let mut outcome = Outcome::default();
     let mut single = None;
     let copy = Copy { args, dest: dest.clone(), follow: found.directories.is_empty() && args.flag("follow") };
@@ -43,6 +48,10 @@ pub fn copy(ctx: &Context, args: &Args, top: &Top, dest: PathBuf) -> Result<Outc
     }
     for name in &found.directories {
         let made = make_directory(ctx, args, &dest.join(name))?;
+        single = Some(add(&mut outcome, made));
+    }
+    for (target, name) in &found.links {
+        let made = make_link(ctx, args, (target, &dest.join(name)), found.directories.is_empty())?;
         single = Some(add(&mut outcome, made));
     }
     match single.filter(|_| found.files.len() == 1) {
@@ -79,22 +88,54 @@ fn make_directory(ctx: &Context, args: &Args, path: &Path) -> Result<Outcome, Fa
     file::ensure(ctx, request)
 }
 
-fn gather(ctx: &Context, path: &str, name: &Path, found: &mut Found, depth: usize) -> Result<(), Failure> {
-    let unreadable = |e: std::io::Error| Failure::new(format!("reading the directory {path}: {e}"));
-    if depth > DEPTH {
-        return Err(Failure::new(format!("{path} lies more than {DEPTH} directories deep")));
-    }
-    for (entry, is_directory) in ctx.files.list(path).map_err(unreadable)? {
-        let (below, called) = (format!("{path}/{entry}"), joined(name, entry.as_bytes()));
-        if is_directory {
-            found.directories.push(called.clone());
-            gather(ctx, &below, &called, found, depth + 1)?;
-        } else {
-            found.files.push((below, called));
+/// A link as it stands in the source; links at the destination are followed where no directories are copied.
+fn make_link(ctx: &Context, args: &Args, (target, path): (&OsString, &Path), follow: bool) -> Result<Outcome, Failure> {
+    let mut common = Wanted::from_args(ctx, args, path);
+    common.mode = common.mode.filter(|mode| mode.as_str() != Some("preserve"));
+    let mut request = Request::new(path, common);
+    request.src = Some(PathBuf::from(target));
+    request.state = Some(State::Link);
+    request.force = true;
+    request.follow = follow && args.choice("follow").unwrap_or(true);
+    file::ensure(ctx, request)
+}
+
+struct Walk<'a> {
+    ctx: &'a Context<'a>,
+    /// `local_follow`: links are copied as what they lead to, unless that is around what is copied already.
+    follow: bool,
+}
+
+impl Walk<'_> {
+    /// Lists what is below `path`; `around` are the directories that lead there.
+    fn gather(&self, path: &str, name: &Path, found: &mut Found, around: &[(u64, u64)]) -> Result<(), Failure> {
+        let unreadable = |e: std::io::Error| Failure::new(format!("reading the directory {path}: {e}"));
+        for (entry, is_directory) in self.ctx.files.list(path).map_err(unreadable)? {
+            let (below, called) = (format!("{path}/{entry}"), joined(name, entry.as_bytes()));
+            let node = self.ctx.files.node(&below);
+            let link = node.as_ref().and_then(|n| n.link.clone());
+            let id = node.as_ref().and_then(|n| n.id);
+            let real = || node.as_ref().map_or_else(|| below.clone(), |n| n.real.clone());
+            let is_file = || link.is_none() || std::fs::metadata(real()).is_ok_and(|m| m.is_file());
+            let circle = id.is_some_and(|id| around.contains(&id));
+            match link {
+                Some(target) if !self.follow || circle => found.links.push((target, called)),
+                _ if is_directory => {
+                    found.directories.push(called.clone());
+                    let around: Vec<(u64, u64)> = around.iter().copied().chain(id).collect();
+                    if around.len() > DEPTH || called.components().count() > DEPTH {
+                        return Err(Failure::new(format!("{path} lies more than {DEPTH} directories deep")));
+                    }
+                    self.gather(&real(), &called, found, &around)?;
+                }
+                _ if is_file() => found.files.push((if link.is_some() { real() } else { below }, called)),
+                Some(target) => found.links.push((target, called)),
+                None => found.files.push((below, called)),
+            }
+            if found.files.len() + found.directories.len() + found.links.len() > EXPORT_FILES * 16 {
+                return Err(Failure::new(format!("{path} has too many files")));
+            }
         }
-        if found.files.len() + found.directories.len() > EXPORT_FILES * 16 {
-            return Err(Failure::new(format!("{path} has too many files")));
-        }
+        Ok(())
     }
-    Ok(())
 }

@@ -96,7 +96,8 @@ fn addresses() -> Vec<Address> {
         } else {
             continue;
         };
-        let broadcast = entry.broadcast.and_then(|b| Some(b.as_sockaddr_in()?.ip()));
+        // Where an address has no broadcast address, the C library puts the address itself there.
+        let broadcast = entry.broadcast.and_then(|b| Some(b.as_sockaddr_in()?.ip())).filter(|b| IpAddr::V4(*b) != ip);
         found.push(Address { label: entry.interface_name, ip, prefix, broadcast });
     }
     found

@@ -11,7 +11,7 @@ use crate::plan::{Data, Key, Map};
 use crate::spec::Args;
 use crate::sys::file::lstat;
 pub use recurse::entries;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use times::Times;
@@ -167,7 +167,21 @@ impl Request {
 
 /// Runs the module.
 pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
-    ensure(ctx, Request::from_args(ctx, args))
+    let request = Request::from_args(ctx, args);
+    if args.choice("_diff_peek").is_some() {
+        let result =
+            map([("path", paths::shown(&request.path)), ("appears_binary", appears_binary(&request.path).into())]);
+        return Ok(Outcome { result, ..Outcome::default() });
+    }
+    ensure(ctx, request)
+}
+
+/// Whether a NUL stands at the beginning of a file; what cannot be read counts as text.
+fn appears_binary(path: &Path) -> bool {
+    const HEAD: u64 = 8192;
+    let mut head = Vec::new();
+    let read = std::fs::File::open(path).and_then(|f| f.take(HEAD).read_to_end(&mut head));
+    read.is_ok() && head.contains(&0)
 }
 
 /// Makes it so.

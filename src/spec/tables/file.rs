@@ -6,6 +6,7 @@ use crate::spec::{Kind, ModuleSpec, Param};
 pub static SPEC: ModuleSpec = ModuleSpec {
     name: "ansible.builtin.file",
     params: &[
+        Param { name: "_diff_peek", kind: Kind::Bool, ..Param::DEFAULT },
         Param { name: "access_time", ..Param::DEFAULT },
         Param { name: "access_time_format", default: Some("\"%Y%m%d%H%M.%S\""), ..Param::DEFAULT },
         Param { name: "follow", kind: Kind::Bool, default: Some("true"), ..Param::DEFAULT },

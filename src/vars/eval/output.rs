@@ -93,6 +93,6 @@ fn finalize(env: &Env, value: Value) -> Outcome<Value> {
     value.check_defined()?;
     Ok(match value {
         Value::None => Value::str(""),
-        other => other.unrolled(env)?,
+        other => other.printed(env)?,
     })
 }

@@ -28,8 +28,9 @@ fn bytes(value: &Value) -> Outcome<Vec<u8>> {
 }
 
 /// Encodings that the filters take; text is UTF-8 or one of these.
-#[derive(Clone, Copy)]
-enum Encoding {
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Encoding {
+    #[default]
     Utf8,
     Utf16Le,
     Utf16Be,
@@ -39,14 +40,17 @@ enum Encoding {
 }
 
 fn encoding(value: Option<Value>) -> Outcome<Encoding> {
-    let Some(name) = value else { return Ok(Encoding::Utf8) };
-    let name = name.text()?;
+    value.map_or(Ok(Encoding::Utf8), |name| named(&name.text()?))
+}
+
+/// The encoding of that name, as Python's codecs have it.
+pub fn named(name: &str) -> Outcome<Encoding> {
     Ok(match &*name.to_lowercase().replace('_', "-") {
         "utf-8" | "utf8" => Encoding::Utf8,
         "utf-16-le" | "utf-16le" => Encoding::Utf16Le,
         "utf-16-be" | "utf-16be" => Encoding::Utf16Be,
         "utf-16" | "utf16" => Encoding::Utf16,
-        "latin-1" | "latin1" | "iso-8859-1" => Encoding::Latin1,
+        "latin-1" | "latin1" | "latin" | "l1" | "iso-8859-1" | "iso8859-1" | "8859" | "cp819" => Encoding::Latin1,
         "ascii" | "us-ascii" => Encoding::Ascii,
         _ => return Err(TemplateError::other(format!("unknown encoding: {name}"))),
     })
@@ -69,7 +73,8 @@ fn encode(text: &Text, encoding: Encoding) -> Outcome<Vec<u8>> {
     })
 }
 
-fn decode(bytes: &[u8], encoding: Encoding) -> Outcome<Text> {
+/// Bytes as text.
+pub fn decode(bytes: &[u8], encoding: Encoding) -> Outcome<Text> {
     let wide = |pair: fn([u8; 2]) -> u16, bytes: &[u8]| {
         let units = bytes.chunks_exact(2).map(move |b| pair([b[0], b[1]]));
         let text: Result<String, _> = char::decode_utf16(units).collect();

@@ -2,8 +2,13 @@
 
 use crate::plan::limits;
 use crate::vars::error::{Outcome, TemplateError};
+use crate::vars::pytext::is_space;
 use minijinja::machinery::{Token, Tokenizer};
 use minijinja::syntax::SyntaxConfig;
+use std::borrow::Cow;
+
+/// Gaps with blanks beyond ASCII in one template: each costs another run of the tokenizer.
+const WIDE_GAPS: usize = 100;
 
 /// How a template is written: the `template` module's options, or a `#jinja2:` header's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -133,24 +138,56 @@ pub fn lex(source: &str, style: &Style) -> Outcome<Vec<Lexeme>> {
     if source.len() > limits::RENDERED {
         return Err(TemplateError::syntax("the template is too large"));
     }
+    let mut mended = Cow::Borrowed(source);
+    for _ in 0..WIDE_GAPS {
+        match tokens(&mended, style)? {
+            Tokens::All(all) => return Ok(all),
+            Tokens::Stopped { at, error } => mended = Cow::Owned(plain_gap(&mended, at).ok_or(error)?),
+        }
+    }
+    Err(TemplateError::syntax("there are too many blanks beyond ASCII between the words of the template"))
+}
+
+/// What the tokenizer made of a source.
+enum Tokens {
+    All(Vec<Lexeme>),
+    /// It could not go on after the token that ends at this byte.
+    Stopped {
+        at: usize,
+        error: TemplateError,
+    },
+}
+
+/// The source with the blanks at `at` as ASCII ones, which the tokenizer knows; `None` where there are no others. What
+/// is whitespace in Python's `str` stands between words in Jinja2 too: no-break spaces come with pasted text.
+fn plain_gap(source: &str, at: usize) -> Option<String> {
+    let rest = source.get(at..)?;
+    let gap = &rest[..rest.find(|c| !is_space(c)).unwrap_or(rest.len())];
+    let plain: String =
+        gap.chars().map(|c| if c == '\n' { "\n".to_owned() } else { " ".repeat(c.len_utf8()) }).collect();
+    let foreign = |c: char| !matches!(c, ' ' | '\t' | '\r' | '\n');
+    gap.contains(foreign).then(|| format!("{}{plain}{}", &source[..at], &rest[gap.len()..]))
+}
+
+fn tokens(source: &str, style: &Style) -> Outcome<Tokens> {
     let mut tokenizer = Tokenizer::new(source, "template", false, style.syntax()?);
     let mut out = Vec::new();
     let mut last = (1, 1);
+    let mut end = 0;
     loop {
         let (token, span) = match tokenizer.next_token() {
             Ok(Some(next)) => next,
             Ok(None) => break,
-            Err(e) => {
-                return Err(syntax(&e));
-            }
+            Err(e) => return Ok(Tokens::Stopped { at: end, error: syntax(&e) }),
         };
+        end = span.end_offset as usize;
         last = (u32::from(span.start_line), u32::from(span.start_col) + 1);
         let written = source.get(span.start_offset as usize..span.end_offset as usize).unwrap_or("");
         let token = own(token, written, style)?;
         out.push(Lexeme { token, line: last.0, column: last.1 });
     }
     out.push(Lexeme { token: Lexed::End, line: last.0, column: last.1 });
-    Ok(out)
+    Ok(Tokens::All(out))
 }
 
 fn syntax(e: &minijinja::Error) -> TemplateError {

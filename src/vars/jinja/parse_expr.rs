@@ -487,7 +487,7 @@ impl Parser {
     fn arguments(&mut self) -> Outcome<Vec<Argument>> {
         self.expect_op("(")?;
         // How far along the order positional, splat, named, named splat the arguments are.
-        let (mut named, mut splat, mut named_splat) = (false, false, false);
+        let (mut named, mut splat, mut named_splat) = (Vec::new(), false, false);
         self.nested(|p| {
             p.items(")", |p| {
                 let bad = "invalid syntax for function call expression";
@@ -512,11 +512,14 @@ impl Parser {
                         if named_splat {
                             return p.fail(bad);
                         }
+                        if named.contains(&name) {
+                            return p.fail(&format!("keyword argument repeated: {name}"));
+                        }
                         p.at += 2;
-                        named = true;
+                        named.push(name.clone());
                         Part::Named(name.into())
                     }
-                    _ if named || splat || named_splat => return p.fail(bad),
+                    _ if !named.is_empty() || splat || named_splat => return p.fail(bad),
                     _ => Part::Positional,
                 };
                 Ok(Argument { part, value: p.expression(Inline::Condition)? })

@@ -1,9 +1,10 @@
 //! The ini lookup: files as Python's `configparser` reads them, and Java's properties.
 
 use super::options::{Options, term};
+use crate::vars::filters::encode::{self, Encoding};
 use crate::vars::filters::regex::compile;
 use crate::vars::pytext::words;
-use crate::vars::{CallArgs, Env, Outcome, TemplateError, Text, Value};
+use crate::vars::{CallArgs, Env, Outcome, TemplateError, Value};
 
 /// Nested `%(name)s` beyond this are configparser's error too.
 const INTERPOLATIONS: usize = 10;
@@ -17,6 +18,7 @@ struct Query {
     default: Value,
     case_sensitive: bool,
     no_value: bool,
+    encoding: Encoding,
 }
 
 pub fn ini(env: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
@@ -29,6 +31,7 @@ pub fn ini(env: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
         default: options.take("default").unwrap_or_else(|| Value::from("")),
         case_sensitive: options.flag("case_sensitive", false)?,
         no_value: options.flag("allow_no_value", false)? || options.flag("allow_none", false)?,
+        encoding: encode::named(&options.text("encoding", "utf-8")?)?,
     };
     if query.kind != "ini" && query.kind != "properties" {
         return Err(TemplateError::other(format!("Invalid value \"{}\" for option type: ini, properties", query.kind)));
@@ -81,7 +84,7 @@ impl Query {
             "default" => self.default = Value::from(value),
             "case_sensitive" => self.case_sensitive = yes(),
             "allow_no_value" | "allow_none" => self.no_value = yes(),
-            "encoding" => {}
+            "encoding" => self.encoding = encode::named(&value)?,
             _ => return Err(TemplateError::other(format!("{name} is not a valid option."))),
         }
         Ok(())
@@ -91,7 +94,7 @@ impl Query {
         let found = env.files().find("files", &self.file);
         let missing = || TemplateError::other(format!("Unable to find '{}' in expected paths", self.file));
         let path = found.map_err(|_| missing())?;
-        let text = Text::from_bytes(&super::file::read(env, &path)?);
+        let text = encode::decode(&super::file::read(env, &path)?, self.encoding)?;
         let properties = self.kind == "properties";
         let source = match properties {
             true => format!("[java_properties]\n{}", text.as_str()),

@@ -132,7 +132,8 @@ pub fn subelements(env: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
         Value::List(list) => list.borrow().clone(),
         Value::Dict(_) if is_skipped(first)? => return Ok(Vec::new()),
         Value::Dict(dict) => dict.borrow().values().cloned().collect(),
-        _ => return refused("first a dict or a list, second a string pointing to the subkey"),
+        // What is no list is one of one element, which then is no dictionary.
+        other => vec![other.clone()],
     };
     let Value::Str(path) = path.defined()? else {
         return refused("first a dict or a list, second a string pointing to the subkey");
