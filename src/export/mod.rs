@@ -1,6 +1,11 @@
 //! What the control node serves to its compute nodes: from an inventory to what each node needs of it, and from there
 //! to the generation on disk. This room reads the inventory and decides; it configures nothing.
 
+mod json;
+mod listing;
+
+pub use listing::list;
+
 use crate::plan::Data;
 use indexmap::IndexMap;
 use std::collections::BTreeSet;

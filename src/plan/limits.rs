@@ -52,3 +52,5 @@ pub const COMMAND: Duration = Duration::from_secs(600);
 pub const TASKS: usize = 100_000;
 /// Depth of includes.
 pub const INCLUDE_DEPTH: usize = 64;
+/// Hosts of an inventory: several times the largest clusters.
+pub const INVENTORY_HOSTS: usize = 100_000;

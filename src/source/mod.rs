@@ -4,6 +4,7 @@
 
 mod code;
 mod diagnostic;
+pub mod inventory;
 mod render;
 mod search;
 pub mod shipped;

@@ -45,6 +45,7 @@ pub use env::Env;
 pub use error::{ErrorKind, Outcome, TemplateError};
 pub use eval::Conversion;
 pub use filters::json::{Style as JsonStyle, dumps as json_text};
+pub use glob::matches as glob_matches;
 pub use nearest::nearest;
 pub use object::{CallArgs, Function, Object};
 pub use repr::{float_repr, repr_text};

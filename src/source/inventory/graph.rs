@@ -1,0 +1,251 @@
+//! Hosts, groups and their variables while an inventory is being read: Ansible's rules of how groups nest, and which
+//! host is in none.
+
+use super::pool::{Definition, NameId, Place, Pool, number};
+use super::{Error, Named};
+use crate::plan::Data;
+use indexmap::IndexMap;
+use std::collections::{HashMap, HashSet};
+
+/// Sets the order of groups at one depth; not a variable itself.
+const PRIORITY: &str = "ansible_group_priority";
+
+/// A group.
+#[derive(Default)]
+pub struct Group {
+    pub name: String,
+    pub hosts: Vec<u32>,
+    has: HashSet<u32>,
+    pub children: Vec<u32>,
+    pub parents: Vec<u32>,
+    pub priority: i64,
+    pub depth: u32,
+    pub vars: Vec<Definition>,
+    /// Its hosts and those of the groups beneath it.
+    pub members: Vec<u32>,
+}
+
+/// A host.
+#[derive(Default)]
+pub struct Host {
+    pub vars: Vec<Definition>,
+    /// The file that named it first.
+    pub source: u32,
+}
+
+/// The graph.
+pub struct Graph {
+    pub pool: Pool,
+    pub groups: Vec<Group>,
+    group_index: HashMap<String, u32>,
+    pub hosts: IndexMap<String, Host>,
+}
+
+impl Graph {
+    pub fn new() -> Graph {
+        let mut graph =
+            Graph { pool: Pool::default(), groups: Vec::new(), group_index: HashMap::new(), hosts: IndexMap::new() };
+        let (all, ungrouped) = (graph.add_group("all"), graph.add_group("ungrouped"));
+        graph.link(all, ungrouped);
+        graph
+    }
+
+    pub fn group(&self, name: &str) -> Option<u32> {
+        self.group_index.get(name).copied()
+    }
+
+    pub fn add_group(&mut self, name: &str) -> u32 {
+        if let Some(known) = self.group(name) {
+            return known;
+        }
+        let id = number(self.groups.len());
+        self.groups.push(Group { name: name.to_owned(), priority: 1, ..Group::default() });
+        self.group_index.insert(name.to_owned(), id);
+        id
+    }
+
+    /// Adds a host to a group; `source` is the file that names it.
+    pub fn add_host(&mut self, group: u32, host: &str, source: u32) -> u32 {
+        let id = match self.hosts.get_index_of(host) {
+            Some(at) => number(at),
+            None => number(self.hosts.insert_full(host.to_owned(), Host { vars: Vec::new(), source }).0),
+        };
+        let group = &mut self.groups[group as usize];
+        if group.has.insert(id) {
+            group.hosts.push(id);
+        }
+        id
+    }
+
+    /// Makes one group a child of another.
+    pub fn add_child(&mut self, group: u32, child: u32, at: &dyn Fn(String) -> Error) -> Result<(), Error> {
+        let (above, below) = (&self.groups[group as usize].name, &self.groups[child as usize].name);
+        if group == child {
+            return Err(at(format!("the group {above} cannot be a child of itself")));
+        }
+        if self.groups[group as usize].children.contains(&child) {
+            return Ok(());
+        }
+        if let Some(path) = self.path_up(group, child) {
+            let names: Vec<&str> = path.iter().map(|g| self.groups[*g as usize].name.as_str()).collect();
+            return Err(at(format!(
+                "the group {below} cannot be a child of {above}: it is one of its parents ({} < {below})",
+                names.join(" < ")
+            )));
+        }
+        self.link(group, child);
+        Ok(())
+    }
+
+    fn link(&mut self, group: u32, child: u32) {
+        self.groups[group as usize].children.push(child);
+        self.groups[child as usize].parents.push(group);
+    }
+
+    /// The way from a group up to one of its ancestors.
+    fn path_up(&self, from: u32, to: u32) -> Option<Vec<u32>> {
+        let mut came: HashMap<u32, u32> = HashMap::new();
+        let mut next = vec![from];
+        while let Some(group) = next.pop() {
+            for parent in &self.groups[group as usize].parents {
+                if came.contains_key(parent) || *parent == from {
+                    continue;
+                }
+                came.insert(*parent, group);
+                next.push(*parent);
+            }
+        }
+        came.contains_key(&to).then(|| {
+            let mut path = vec![to];
+            while let Some(below) = path.last().and_then(|g| came.get(g)) {
+                path.push(*below);
+            }
+            path.reverse();
+            path
+        })
+    }
+
+    /// Sets a variable of the group or host of that name; Ansible looks for a group first.
+    pub fn set(&mut self, entity: &str, var: Named, at: &dyn Fn(String) -> Error) -> Result<(), Error> {
+        let definition = self.definition(var.name, var.value.clone(), var.place);
+        if let Some(group) = self.group(entity) {
+            return self.set_on_group(group, definition, &var, at);
+        }
+        if let Some(host) = self.hosts.get_mut(entity) {
+            host.vars.push(definition);
+        }
+        Ok(())
+    }
+
+    fn set_on_group(
+        &mut self,
+        group: u32,
+        definition: Definition,
+        var: &Named,
+        at: &dyn Fn(String) -> Error,
+    ) -> Result<(), Error> {
+        let group = &mut self.groups[group as usize];
+        if var.name != PRIORITY {
+            group.vars.push(definition);
+            return Ok(());
+        }
+        let read = match &var.value {
+            Data::Int(n) => i64::try_from(*n).ok(),
+            Data::Bool(b) => Some(i64::from(*b)),
+            other => other.as_str().and_then(|t| t.trim().parse().ok()),
+        };
+        group.priority = read.ok_or_else(|| at(format!("{PRIORITY} of the group {} must be a number", group.name)))?;
+        Ok(())
+    }
+
+    pub fn definition(&mut self, name: &str, value: Data, place: Place) -> Definition {
+        Definition { name: self.pool.name(name), value: self.pool.add(value), place }
+    }
+
+    /// What Ansible does when everything is read: groups without parents go below `all`, hosts of no group into
+    /// `ungrouped`.
+    pub fn reconcile(&mut self) {
+        let (all, ungrouped) = (0, 1);
+        for group in 1..number(self.groups.len()) {
+            if self.groups[group as usize].parents.is_empty() {
+                self.link(all, group);
+            }
+        }
+        let mut grouped: HashSet<u32> = HashSet::new();
+        for group in self.groups.iter().skip(2) {
+            grouped.extend(&group.hosts);
+        }
+        let own = &mut self.groups[ungrouped as usize];
+        own.hosts.retain(|h| !grouped.contains(h));
+        for host in 0..number(self.hosts.len()) {
+            let own = &mut self.groups[ungrouped as usize];
+            if !grouped.contains(&host) && own.has.insert(host) {
+                own.hosts.push(host);
+            }
+        }
+        self.measure();
+        self.gather();
+    }
+
+    /// The longest way from `all` to each group.
+    fn measure(&mut self) {
+        // Children only ever lie deeper, and circles were refused: this ends after as many rounds as the tree is deep.
+        let mut next = vec![0];
+        while !next.is_empty() {
+            let mut deeper = Vec::new();
+            for group in next {
+                let (depth, children) =
+                    (self.groups[group as usize].depth + 1, self.groups[group as usize].children.clone());
+                for child in children {
+                    if self.groups[child as usize].depth < depth {
+                        self.groups[child as usize].depth = depth;
+                        deeper.push(child);
+                    }
+                }
+            }
+            deeper.sort_unstable();
+            deeper.dedup();
+            next = deeper;
+        }
+    }
+
+    /// Each group's members, level by level.
+    fn gather(&mut self) {
+        for group in 0..self.groups.len() {
+            let mut order = vec![number(group)];
+            let mut met: HashSet<u32> = order.iter().copied().collect();
+            let mut at = 0;
+            while at < order.len() {
+                order.extend(self.groups[order[at] as usize].children.iter().filter(|c| met.insert(**c)));
+                at += 1;
+            }
+            let mut seen = vec![false; self.hosts.len()];
+            let mut members = Vec::new();
+            for host in order.iter().flat_map(|g| &self.groups[*g as usize].hosts) {
+                if !std::mem::replace(&mut seen[*host as usize], true) {
+                    members.push(*host);
+                }
+            }
+            self.groups[group].members = members;
+        }
+    }
+}
+
+/// The last definition of each name, sorted by name.
+pub fn settled(mut vars: Vec<Definition>) -> Vec<Definition> {
+    // A stable sort keeps later ones after earlier ones.
+    vars.sort_by_key(|d| d.name);
+    let mut kept: Vec<Definition> = Vec::with_capacity(vars.len());
+    for var in vars {
+        match kept.last_mut() {
+            Some(last) if last.name == var.name => *last = var,
+            _ => kept.push(var),
+        }
+    }
+    kept
+}
+
+/// The definition of a name among settled ones.
+pub fn find(vars: &[Definition], name: NameId) -> Option<&Definition> {
+    vars.binary_search_by_key(&name, |d| d.name).ok().map(|at| &vars[at])
+}
