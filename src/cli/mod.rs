@@ -10,6 +10,7 @@ mod completion;
 mod console;
 mod doctor;
 mod explain;
+mod export;
 mod fake;
 mod inspect;
 mod install;
@@ -60,6 +61,7 @@ enum Command {
     Inspect(inspect::Args),
     Install(install::Args),
     Doctor(doctor::Args),
+    Export(export::Args),
     Status(status::Args),
     Explain(explain::Args),
     Completion(completion::Args),
@@ -79,6 +81,7 @@ fn dispatch(command: &Command, ui: &Ui) -> anyhow::Result<Exit> {
         Command::Inspect(args) => inspect::run(args, ui),
         Command::Install(args) => install::run(args, ui),
         Command::Doctor(args) => doctor::run(args, ui),
+        Command::Export(args) => export::run(args, ui),
         Command::Status(args) => status::run(args, ui),
         Command::Explain(args) => explain::run(args, ui),
         Command::Completion(args) => completion::run(args, ui),

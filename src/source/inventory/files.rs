@@ -1,9 +1,9 @@
 //! Variables in files beside inventories: `group_vars/NAME` and `host_vars/NAME`, each a file or a directory of files;
 //! and facts that Ansible remembered.
 
+use super::Error;
 use super::graph::Graph;
 use super::pool::{Definition, Encrypted, Place};
-use super::Error;
 use crate::plan::{Data, limits};
 use crate::vars::Vault;
 use crate::vars::vault::{Keyring, is_sealed};
@@ -91,10 +91,9 @@ fn file(path: &Path, graph: &mut Graph, keyring: &Keyring) -> Result<Vec<Definit
     let shown = path.to_string_lossy();
     let mut bytes = crate::sys::file::read_bounded(path, limits::YAML as u64).map_err(unreadable(path))?;
     let mut encrypted = Encrypted::No;
-    if bytes.starts_with(VAULT) {
+    if is_sealed(&bytes) {
         encrypted = Encrypted::Whole;
-        bytes = decrypt(&bytes)
-            .map_err(|why| Error::at(&shown, 1, format!("is encrypted: {why}")).hint("give --vault-password-file"))?;
+        bytes = keyring.open(&bytes).map_err(|why| Error::at(&shown, 1, why))?;
     }
     let number = graph.pool.file(&shown, encrypted);
     let syntax = |e: yaml::Error| {

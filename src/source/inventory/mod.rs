@@ -203,7 +203,8 @@ fn read_file(source: &str, graph: &mut Graph, keyring: &Keyring) -> Result<(), E
         return Err(Error::at(source, 1, "is a program that makes an inventory".to_owned())
             .hint("nothing of an inventory is run here: give the output of ansible-inventory --list"));
     }
-    let file = graph.pool.file(source, Encrypted::No);
+    let encrypted = if is_sealed(head) { Encrypted::Whole } else { Encrypted::No };
+    let file = graph.pool.file(source, encrypted);
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
     let yaml = matches!(extension, "yml" | "yaml" | "json");
     if head.trim_ascii_start().starts_with(b"{") && is_listing(source).map_err(unreadable)? {
@@ -211,7 +212,7 @@ fn read_file(source: &str, graph: &mut Graph, keyring: &Keyring) -> Result<(), E
         return listing::read(text, (source, file), graph);
     }
     let mut bytes = crate::sys::file::read_bounded(path, limits::YAML as u64).map_err(unreadable)?;
-    if is_sealed(&bytes) {
+    if encrypted == Encrypted::Whole {
         bytes = keyring.open(&bytes).map_err(|why| Error::at(source, 1, why))?;
     }
     if bytes.trim_ascii().is_empty() {
