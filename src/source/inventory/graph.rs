@@ -89,7 +89,7 @@ impl Graph {
         if let Some(path) = self.path_up(group, child) {
             let names: Vec<&str> = path.iter().map(|g| self.groups[*g as usize].name.as_str()).collect();
             return Err(at(format!(
-                "the group {below} cannot be a child of {above}: it is one of its parents ({} < {below})",
+                "the group {below} cannot be a child of {above}: it is one of its parents ({below} < {})",
                 names.join(" < ")
             )));
         }

@@ -102,8 +102,11 @@ fn is_address(pattern: &str) -> bool {
     pattern.parse::<std::net::Ipv6Addr>().is_ok()
 }
 
-/// What says whether a name is meant.
-fn matcher(expression: &str) -> Result<Box<dyn Fn(&str) -> bool>, String> {
+/// Says whether a name is meant.
+type Matcher = Box<dyn Fn(&str) -> bool>;
+
+/// What says whether a name is meant by an expression.
+fn matcher(expression: &str) -> Result<Matcher, String> {
     let Some(expression) = expression.strip_prefix('~') else {
         let glob = expression.to_owned();
         return Ok(Box::new(move |name| glob_matches(&glob, name)));

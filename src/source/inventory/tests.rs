@@ -87,7 +87,10 @@ fn what_is_no_inventory_is_refused_with_its_place() {
         (&[("h.yml", "all:\n  hosts:\n    1:\n")], "h.yml:3:5: a host's name must be text, not int"),
         (&[("h.yml", "all:\n\thosts:\n")], "h.yml:2:1: found character that cannot start any token"),
         (&[("h.yml", "all: {\n")], "h.yml:2"),
-        (&[("h.yml", "a:\n  children:\n    b:\n      children:\n        a:\n")], "the group a cannot be a child of b"),
+        (
+            &[("h.yml", "a:\n  children:\n    b:\n      children:\n        a:\n")],
+            "the group b cannot be a child of a: it is one of its parents (b < a < b)",
+        ),
         (&[("h.yml", "a:\n  host: {}\n")], "h.yml:2:9: the group a has hosts, vars and children, not host"),
         (&[("h.yml", "plugin: constructed\n")], "only Ansible runs"),
         (&[("h.yml", "- a\n")], "h.yml:1: an inventory must be a dictionary of groups, not list"),
