@@ -29,10 +29,12 @@ pub struct HostExport {
     pub vars: Vec<Arc<Layer>>,
     /// `group_names`, sorted.
     pub group_names: Vec<String>,
-    /// `groups`, as far as it is asked for; shared as layers are. Always has `all` when it may be listed.
+    /// `groups`, as far as it is asked for; shared as layers are. A list of which only the first host, whether there
+    /// is one, and whether this host is in it can be asked has only its first host: whoever makes `groups` of it adds
+    /// this host to the lists of its `group_names` that lack it.
     pub groups: Arc<Groups>,
     /// Other hosts, as far as `hostvars` is asked for them, by inventory name; shared as layers are. A host may be there
-    /// without variables: that it exists is asked.
+    /// without variables: that it exists is asked. The host itself may be in it, which means nothing.
     pub others: Arc<IndexMap<String, Other>>,
     /// Files of this host alone: `hostconfig/<short name>/*`.
     pub files: Vec<ExportFile>,
