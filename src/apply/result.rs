@@ -157,8 +157,7 @@ impl Done {
 
     /// `msg`, else a word on what failed.
     pub fn message(&self) -> String {
-        let text = |name| self.get(name).and_then(Data::as_str).filter(|s| !s.is_empty());
-        text("msg").or_else(|| text("reason")).or_else(|| text("stderr")).unwrap_or("the task failed").to_owned()
+        why(|name| self.get(name))
     }
 
     /// `stdout_lines` and `stderr_lines` beside every `stdout` and `stderr`.
@@ -205,6 +204,18 @@ pub(super) fn boolean(value: &Data) -> bool {
         other => other
             .as_str()
             .is_some_and(|s| matches!(s.to_lowercase().trim(), "y" | "yes" | "on" | "1" | "true" | "t" | "1.0")),
+    }
+}
+
+/// Why a result failed, in the first words that it has: many a module leaves `msg` empty.
+pub fn why<'a>(get: impl Fn(&str) -> Option<&'a Data>) -> String {
+    let text = |name| get(name).and_then(Data::as_str).map(str::trim).filter(|s| !s.is_empty());
+    if let Some(words) = text("msg").or_else(|| text("reason")).or_else(|| text("stderr")) {
+        return words.to_owned();
+    }
+    match get("rc") {
+        Some(Data::Int(rc)) => format!("a command ended with {rc} and said nothing"),
+        _ => "the task failed".to_owned(),
     }
 }
 

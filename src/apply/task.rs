@@ -6,7 +6,7 @@ use super::frame::Frame;
 use super::inherit::{effective, tags};
 use super::play::Current;
 use super::report::{Event, Failed, Outcome, TaskStart};
-use super::result::{Done, boolean};
+use super::result::{Done, boolean, why};
 use super::scope::Scope;
 use super::walk::Flow;
 use crate::plan::status::TaskReport;
@@ -355,8 +355,8 @@ const CENSORED: &str = "censored: no_log was set; run the role by hand to see th
 fn failure_text(done: &Done) -> String {
     let failed = |r: &&Data| r.get("failed").is_some_and(Data::truthy);
     let items = done.get("results").and_then(Data::as_list).unwrap_or_default();
-    match items.iter().find(failed).and_then(|r| r.get("msg")).and_then(Data::as_str) {
-        Some(msg) => format!("{}: {msg}", done.message()),
+    match items.iter().find(failed) {
+        Some(item) => format!("{}: {}", done.message(), why(|name| item.get(name))),
         None => done.message(),
     }
 }

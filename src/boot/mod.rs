@@ -61,6 +61,7 @@ fn stages(session: &mut Session, outside: Outside, facts: Rc<dyn FactSource>) ->
     let Outside { verified, metadata, export, .. } = outside;
     let verified = session.stage("verify", |s| verify::run(s, verified))?;
     let admitted = session.stage("gate", |s| gate::run(s, verified, metadata))?;
+    let resumes = admitted.verified.plan().resumes;
     let scope = if admitted.verified.plan().self_contained {
         session.stage("overlay", |_| Ok(overlay::alone(admitted)))?
     } else {
@@ -69,6 +70,9 @@ fn stages(session: &mut Session, outside: Outside, facts: Rc<dyn FactSource>) ->
         session.stage("overlay", |s| overlay::run(s, staged))?
     };
     let applied = session.stage("apply", |s| apply::run(s, scope, facts))?;
+    if resumes {
+        return session.stage("resume", |_| Ok(((), "left to the playbook, which calls scontrol itself".to_owned())));
+    }
     session.stage("resume", |s| resume::run(s, &applied))
 }
 

@@ -23,6 +23,7 @@ impl Compiler<'_> {
         };
         let Some(span) = found.map(|play| play.span) else { return };
         self.plan.self_contained = true;
+        self.plan.resumes = self.plan.plays.iter().any(|play| own_tasks(play).iter().any(|t| runs(t, &["scontrol"])));
         let Some(file) = self.source_of(span) else { return };
         let message = "this play mounts its export and loads its variables itself: the stages mount, stage and overlay \
                        stand aside";
@@ -34,11 +35,16 @@ impl Compiler<'_> {
 
 /// Whether a play's own tasks, outside of roles, mount something and load variables.
 fn fetches(play: &Play) -> bool {
+    let tasks = own_tasks(play);
+    tasks.iter().any(|t| is_module(t, "ansible.builtin.include_vars")) && tasks.iter().any(|t| mounts(t))
+}
+
+fn own_tasks(play: &Play) -> Vec<&Task> {
     let mut tasks = Vec::new();
-    for list in [&play.pre_tasks, &play.tasks] {
+    for list in [&play.pre_tasks, &play.tasks, &play.post_tasks] {
         collect(list, &mut tasks);
     }
-    tasks.iter().any(|t| is_module(t, "ansible.builtin.include_vars")) && tasks.iter().any(|t| mounts(t))
+    tasks
 }
 
 fn collect<'p>(nodes: &'p [Node], tasks: &mut Vec<&'p Task>) {
@@ -59,13 +65,15 @@ fn is_module(task: &Task, name: &str) -> bool {
 
 /// The mount module, or the command.
 fn mounts(task: &Task) -> bool {
-    let runs = ["ansible.builtin.command", "ansible.builtin.shell"].iter().any(|m| is_module(task, m));
-    let line = match &task.args {
-        Args::Map(map) => map.get(&Key("_raw_params")).and_then(Data::as_str),
-        Args::Template { .. } => None,
-    };
-    let named = line
-        .and_then(|l| l.split_whitespace().next())
-        .is_some_and(|program| matches!(program.rsplit('/').next(), Some("mount" | "mount.nfs" | "mount.nfs4")));
-    is_module(task, "ansible.posix.mount") || (runs && named)
+    is_module(task, "ansible.posix.mount") || runs(task, &["mount", "mount.nfs", "mount.nfs4"])
+}
+
+/// Whether a task runs one of these programs by `command` or `shell`.
+fn runs(task: &Task, programs: &[&str]) -> bool {
+    let Args::Map(args) = &task.args else { return false };
+    let line = ["_raw_params", "cmd"].iter().find_map(|name| args.get(&Key(name))).and_then(Data::as_str);
+    let argv = args.get(&Key("argv")).and_then(Data::as_list).and_then(|words| words.first()).and_then(Data::as_str);
+    let program = argv.or_else(|| line.and_then(|l| l.split_whitespace().next()));
+    ["ansible.builtin.command", "ansible.builtin.shell"].iter().any(|m| is_module(task, m))
+        && program.and_then(|p| p.rsplit('/').next()).is_some_and(|name| programs.contains(&name))
 }

@@ -200,13 +200,18 @@ pub fn terminate_sessions(ctx: &Context, args: &Args) -> Result<Outcome, Failure
     if listed.rc != 0 {
         return Err(failed(&listed));
     }
-    // Columns are session, uid, user, ...
-    let has_session = listed.out().lines().any(|l| l.split_whitespace().nth(2) == Some(user.as_str()));
-    if !has_session {
-        return Ok(Outcome::default());
+    // Columns are session, uid, user, ... ; one by one, as the sites' own module of this name ends them.
+    let own = |line: &str| {
+        let mut columns = line.split_whitespace();
+        let session = columns.next()?;
+        (columns.nth(1) == Some(user.as_str())).then(|| session.to_string())
+    };
+    let sessions: Vec<String> = listed.out().lines().filter_map(own).collect();
+    if sessions.is_empty() || ctx.check {
+        return Ok(Outcome { changed: !sessions.is_empty(), ..Outcome::default() });
     }
-    if !ctx.check {
-        let ran = exec::change(ctx, vec![loginctl, "terminate-user".into(), user.clone().into()])?;
+    for session in sessions {
+        let ran = exec::change(ctx, vec![loginctl.clone(), "terminate-session".into(), session.into()])?;
         if ran.rc != 0 {
             return Err(failed(&ran));
         }

@@ -422,11 +422,11 @@ fn shell_hands_its_text_to_a_shell() {
 
 #[test]
 fn sessions_end_only_where_there_are_any() {
-    let answers =
-        json!([{"argv": ["loginctl", "--no-legend"], "stdout": "  3 2001 alice seat0 tty1\n  4 0 root - -\n"}]);
+    let answers = json!([{"argv": ["loginctl", "--no-legend"], "stdout": "  3 2001 alice seat0 tty1\n  4 0 root - -\n 12 2001 alice\n"}]);
     let (outcome, calls) = with_tools("terminate_user_sessions", json!({"user": "alice"}), answers.clone(), false);
     assert!(outcome.is_ok_and(|o| o.changed));
-    assert_eq!(calls[1], ["loginctl", "terminate-user", "alice"]);
+    assert_eq!(calls[1], ["loginctl", "terminate-session", "3"]);
+    assert_eq!(calls[2], ["loginctl", "terminate-session", "12"]);
     let (outcome, calls) = with_tools("terminate_user_sessions", json!({"user": "ali"}), answers, false);
     assert!(outcome.is_ok_and(|o| !o.changed) && calls.len() == 1);
     let answers = json!([{"argv": ["loginctl"], "rc": 1, "stderr": "no bus"}]);

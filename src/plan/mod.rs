@@ -50,6 +50,9 @@ pub struct Plan {
     /// The playbook fetches its export and loads its variables itself: the boot's own stages for that stand aside.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub self_contained: bool,
+    /// Such a playbook asks Slurm for the node itself: the stage `resume` stands aside too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resumes: bool,
 }
 
 /// A file of the source tree that travels in the bundle.

@@ -163,6 +163,11 @@ fn a_playbook_that_fetches_its_export_itself_gets_none_of_ours() {
     assert!(!bench.path("state/staged").exists(), "nothing is staged");
     let names: Vec<_> = bench.status()["stages"].as_array().unwrap().iter().map(|s| s["name"].clone()).collect();
     assert_eq!(names, ["verify", "gate", "overlay", "apply", "resume"]);
+    // One that asks Slurm itself is not followed by us, and needs no --no-resume.
+    bench.seal(&Plan { resumes: true, ..plan });
+    let boot = bench.boot(&[]);
+    boot.ready();
+    assert!(boot.out.contains("left to the playbook, which calls scontrol itself"), "{}", boot.out);
     // The gate holds for it too.
     fs::remove_file(bench.path("made")).unwrap();
     bench.metadata(r#"{"meta": {"compute": "false"}}"#);

@@ -18,8 +18,8 @@ exit 0
 """
 
 
-def install(box, binaries):
-    """Builds the shipped playbook into a signed bundle and installs executor, bundle and key in the sandbox."""
+def install(box, binaries, playbook):
+    """Builds a playbook into a signed bundle and installs executor, bundle and key in the sandbox."""
     (box.shared / "bin").mkdir(exist_ok=True)
     (box.shared / "bin/scontrol").write_text(SCONTROL)
     (box.shared / "bin/scontrol").chmod(0o755)
@@ -30,7 +30,7 @@ def install(box, binaries):
         shutil.copy(binaries / name, box.shared / "bin" / name)
     for argv in (
         "compute-init keygen -o /oracle/key.pem",
-        "compute-init build /oracle/repository/templates/compute-init.yml --key /oracle/key.pem -o /oracle/bundle",
+        f"compute-init build /oracle/repository/{playbook} --key /oracle/key.pem -o /oracle/bundle",
         "compute-init install --root / --trust /oracle/key.pub.pem /oracle/bundle",
     ):
         done = box.run(argv.replace("compute-init ", "/oracle/bin/compute-init ", 1).split())
@@ -38,26 +38,32 @@ def install(box, binaries):
             raise SystemExit(f"oracle: {argv}: {done.stdout}")
 
 
+def sources(cluster):
+    """Where the executor finds metadata and export: given to the shipped playbook, fetched by any other."""
+    if cluster.playbook != sides.SHIPPED:
+        return []
+    return ["--metadata", "/oracle/metadata/openstack/latest/meta_data.json", "--export", "/oracle/export"]
+
+
 def boot(box, cluster):
     """The installed executor, on the same export."""
-    cluster.write(box.shared / "export")
-    (box.shared / "metadata.json").write_text(json.dumps(cluster.metadata))
+    cluster.write(box.shared)
     started = time.monotonic()
-    done = box.run(["/oracle/bin/compute-init-boot", "--metadata", "/oracle/metadata.json", "--export", "/oracle/export"])
+    done = box.run(["/oracle/bin/compute-init-boot", *sources(cluster)])
     seconds = time.monotonic() - started
     if told := [name for name, secret in secrets(cluster).items() if secret in done.stdout]:
         return sides.Boot(False, -1, f"the output tells {', '.join(told)}", seconds)
     status = json.loads(box.shell("cat /run/compute-init/status.json 2> /dev/null || echo '{}'"))
-    return sides.Boot(status.get("state") == "ready", status.get("recap", {}).get("changed", -1), done.stdout, seconds)
+    state = status.get("state")
+    changes = status.get("recap", {}).get("changed", 0 if state == "not-compute" else -1)
+    return sides.Boot(state in ("ready", "not-compute"), changes, done.stdout, seconds)
 
 
 def look(box, cluster):
     """A dry run before the boot: gives problems where it changes the root, runs a command that acts, or tells a secret."""
     before, _ = trees.Tree.of(box), box.commands()
-    cluster.write(box.shared / "export")
-    (box.shared / "metadata.json").write_text(json.dumps(cluster.metadata))
-    arguments = ["--check", "--diff", "--metadata", "/oracle/metadata.json", "--export", "/oracle/export"]
-    done = box.run(["/oracle/bin/compute-init-boot", *arguments])
+    cluster.write(box.shared)
+    done = box.run(["/oracle/bin/compute-init-boot", "--check", "--diff", *sources(cluster)])
     after = trees.Tree.of(box)
     problems = [f"--check changed /{path}" for path, _ in trees.compare(before, after, box.base)]
     problems += [f"--check ran {' '.join(c)}" for c in box.commands() if c[0] not in ("scontrol", "sinfo") and c[1:] != ["--help"]]

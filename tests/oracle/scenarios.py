@@ -25,6 +25,22 @@ mkdir -p /etc/sysconfig
 printf 'SLURMD_OPTIONS="--conf-server old"\\nOTHER=1\\n' > /etc/sysconfig/slurmd
 printf 'account     required      pam_unix.so\\nsession     required      pam_limits.so\\n-session    optional      pam_systemd.so\\nsession     required      pam_unix.so\\n' > /etc/pam.d/password-auth
 """
+# What the playbook of tests/oracle/site expects of a machine: the export's user, the metadata service, services' units.
+SITE = """
+groupadd -g 301 ansible-init
+useradd -M -u 301 -g 301 -d /var/lib/ansible-init -s /usr/sbin/nologin ansible-init 2> /dev/null
+mkdir -p /etc/sysconfig /etc/pki/ca-trust/source/anchors /etc/nhc /etc/ceph /etc/NetworkManager/conf.d /run/sshd
+ssh-keygen -A > /dev/null
+for tool in update-ca-trust tuned-adm journalctl; do cp /usr/sbin/NetworkManager /usr/bin/$tool; done
+for unit in tuned chronyd; do cp /lib/systemd/system/munge.service /lib/systemd/system/$unit.service; done
+echo ' 2007 carol' > /run/oracle/sessions
+ip address add 169.254.169.254/32 dev lo
+mkdir -p /oracle/metadata
+cd /oracle/metadata
+setsid python3 -m http.server --bind 169.254.169.254 80 > /dev/null 2>&1 < /dev/null &
+for _ in $(seq 100); do ! python3 -c 'import socket; socket.create_connection(("169.254.169.254", 80))' 2> /dev/null || break; sleep 0.1; done
+rm -f /run/oracle/commands
+"""
 GPU_SCRIPT = "/cvmfs/software.eessi.io/versions/2023.06/scripts/gpu_support/nvidia"
 
 
@@ -32,6 +48,16 @@ def cluster():
     """The data of a real cluster."""
     data = sandbox.REPOSITORY / "tests/cluster"
     return sides.Cluster.read("bl-compute-0", data / "export", data / "metadata/seven-plus.json")
+
+
+def site():
+    """The same, booted by a playbook that does everything itself."""
+    data = sandbox.REPOSITORY / "tests/cluster"
+    return sides.Cluster.read("bl-compute-0", data / "export", data / "metadata/seven-plus.json", "tests/oracle/site/boot.yml")
+
+
+def all_on(c):
+    c.metadata["meta"].update(chrony="true", tuned="true", cacerts="true")
 
 
 def sample():
@@ -79,6 +105,10 @@ def other_choices(c):
 
 def nothing_on(c):
     c.metadata["meta"] = {k: v for k, v in c.metadata["meta"].items() if k == "compute" or "address" in k}
+
+
+def switched_off(c):
+    c.metadata["meta"]["compute"] = "false"
 
 
 def without(name):
@@ -150,6 +180,12 @@ SCENARIOS = {
         ("first boot", keep, "", "ready"),
         ("second boot", keep, "", "unchanged"),
     ]),
+    "site": (site, [
+        ("first boot", all_on, SITE, "ready"),
+        ("second boot", keep, "", "ready"),
+        ("not this machine", switched_off, "", "unchanged"),
+    ]),
+    "site-no-variables": (site, [("first boot", without("openhpc_slurm_control_host"), SITE, "failed")]),
     "no-munge-key": (cluster, [("first boot", without("vault_openhpc_mungekey"), "", "failed")]),
     "no-control-host": (cluster, [("first boot", without("openhpc_slurm_control_host"), "", "failed")]),
     "no-nfs-configurations": (cluster, [("first boot", without("nfs_configurations"), "", "failed")]),

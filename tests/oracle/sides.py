@@ -10,6 +10,7 @@ import time
 import sandbox
 
 # Names that an inventory cannot set; Ansible makes them itself.
+SHIPPED = "templates/compute-init.yml"
 MAGIC = ("groups", "group_names", "inventory_hostname", "inventory_hostname_short")
 
 
@@ -31,20 +32,26 @@ class Cluster:
     export: pathlib.Path
     hostvars: dict
     metadata: dict
+    # The playbook, by its path in the repository. Any but the shipped one fetches metadata and export itself.
+    playbook: str = SHIPPED
 
     @classmethod
-    def read(cls, host, export, metadata):
+    def read(cls, host, export, metadata, playbook=SHIPPED):
         hostvars = json.loads((export / "hostvars" / host / "hostvars.yml").read_text())
-        return cls(host, export, hostvars, json.loads(metadata.read_text()))
+        return cls(host, export, hostvars, json.loads(metadata.read_text()), playbook)
 
     def copy(self):
         return copy.deepcopy(self)
 
-    def write(self, directory):
-        """The export with this node's variables, as the control node would serve it."""
+    def write(self, shared):
+        """The export with this node's variables, as the control node would serve it, and the instance's metadata."""
+        directory = shared / "export"
         shutil.rmtree(directory, ignore_errors=True)
         shutil.copytree(self.export, directory)
         (directory / "hostvars" / self.host / "hostvars.yml").write_text(json.dumps(self.hostvars, indent=1))
+        served = shared / "metadata/openstack/latest/meta_data.json"
+        served.parent.mkdir(parents=True, exist_ok=True)
+        served.write_text(json.dumps(self.metadata))
 
     def inventory(self):
         """The inventory that says what the export says: hosts and groups, and variables where a host has any."""
@@ -62,10 +69,7 @@ class Cluster:
 
 def ansible(box, cluster):
     """ansible-playbook in the sandbox, on the export's data."""
-    cluster.write(box.shared / "export")
-    (box.shared / "inventory.json").write_text(json.dumps(cluster.inventory()))
-    extra = {"compute_init_metadata": cluster.metadata["meta"], "compute_init_staged": "/oracle/export"}
-    (box.shared / "extra.json").write_text(json.dumps(extra))
+    cluster.write(box.shared)
     env = {
         "PYTHONPATH": "/oracle/ansible",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -74,11 +78,18 @@ def ansible(box, cluster):
         "ANSIBLE_REMOTE_TEMP": "/tmp/ansible-remote",
         "ANSIBLE_NOCOLOR": "1",
     }
-    argv = "python3 -m ansible playbook -i /oracle/inventory.json --limit".split() + [cluster.host]
-    argv += ["-e", "@/oracle/extra.json", "/oracle/repository/templates/compute-init.yml"]
+    name, argv = _shipped(box, cluster) if cluster.playbook == SHIPPED else ("localhost", ["-c", "local", "-i", "localhost,"])
     started = time.monotonic()
-    done = box.run(argv, env)
+    done = box.run(["python3", "-m", "ansible", "playbook", *argv, f"/oracle/repository/{cluster.playbook}"], env)
     seconds = time.monotonic() - started
-    recap = [line for line in done.stdout.splitlines() if line.startswith(cluster.host + " ")]
+    recap = [line for line in done.stdout.splitlines() if line.startswith(name + " ")]
     counts = dict(field.split("=") for line in recap for field in line.split(":", 1)[1].split())
     return Boot(done.returncode == 0, int(counts.get("changed", -1)), done.stdout, seconds)
+
+
+def _shipped(box, cluster):
+    """The host's name in the inventory that stands for the export, and the arguments that hand it over."""
+    (box.shared / "inventory.json").write_text(json.dumps(cluster.inventory()))
+    extra = {"compute_init_metadata": cluster.metadata["meta"], "compute_init_staged": "/oracle/export"}
+    (box.shared / "extra.json").write_text(json.dumps(extra))
+    return cluster.host, ["-i", "/oracle/inventory.json", "--limit", cluster.host, "-e", "@/oracle/extra.json"]
