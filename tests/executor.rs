@@ -61,3 +61,14 @@ fn an_unknown_flag_is_a_usage_error_that_names_it() {
     assert_eq!(out.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&out.stderr).contains("--no-such-flag"));
 }
+
+/// The resolver of glibc loads the node's modules into a static binary, of another libc, and dies of it.
+#[test]
+fn the_executor_does_not_hold_the_resolver_of_libc() {
+    let elf = std::fs::read(EXECUTOR).expect("the executor was built");
+    let names = |name: &str| elf.windows(name.len()).any(|w| w == name.as_bytes());
+    assert!(names("\0getrandom\0"), "the executor has been stripped of its symbols: nothing can be told of it");
+    for name in ["getaddrinfo", "getgrnam_r", "getgrouplist", "initgroups"] {
+        assert!(!names(&format!("\0{name}\0")), "{name} is linked");
+    }
+}

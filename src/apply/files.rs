@@ -5,6 +5,7 @@ use super::Run;
 use super::frame::Frame;
 use crate::plan::{FileRef, SOURCE_ROOT, limits};
 use crate::sys::identity::as_ourselves;
+use crate::sys::order;
 use crate::vars::{FileNode, Files, Vault};
 use std::collections::BTreeSet;
 use std::io::{self, Read};
@@ -210,7 +211,7 @@ fn list_directory(path: &str) -> io::Result<Vec<(String, bool)>> {
         let is_dir = std::fs::metadata(entry.path()).is_ok_and(|m| m.is_dir());
         names.push((entry.file_name().to_string_lossy().into_owned(), is_dir));
     }
-    names.sort();
+    order::ascending(&mut names);
     Ok(names)
 }
 
@@ -253,7 +254,7 @@ impl<'p> Run<'p> {
         };
         let mounts = self.world.options.source_mounts.iter().map(|(n, d)| (n.as_str(), d.as_str()));
         let mut places: Vec<(&str, &str)> = mounts.chain([("", self.source_root())]).collect();
-        places.sort_by_key(|(_, directory)| std::cmp::Reverse(directory.len()));
+        order::by(&mut places, |a, b| b.1.len().cmp(&a.1.len()));
         let inside = places.into_iter().filter_map(|(name, directory)| Some((name, below(directory)?)));
         inside.map(|(name, rest)| normal(&format!("{name}/{rest}"))).collect()
     }

@@ -8,6 +8,7 @@ use super::role::{Instance, stem};
 use super::scope::Scope;
 use super::walk::Flow;
 use crate::plan::{Data, Node, Task};
+use crate::sys::order;
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -99,7 +100,7 @@ impl<'p> Run<'p> {
                 found.push(index);
             }
         }
-        found.sort_unstable();
+        order::ascending(&mut found);
         found
     }
 

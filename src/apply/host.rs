@@ -2,6 +2,7 @@
 
 use super::World;
 use crate::plan::{Data, Key, Map};
+use crate::sys::order;
 use crate::vars::Var;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -117,7 +118,7 @@ pub(super) fn groups_of(groups: &Map, host: &str) -> Vec<Data> {
     let has = |list: &Data| list.as_list().is_some_and(|l| l.iter().any(|h| h.as_str() == Some(host)));
     let mut names: Vec<&str> =
         groups.iter().filter(|(_, l)| has(l)).filter_map(|(g, _)| g.as_str()).filter(|g| *g != "all").collect();
-    names.sort_unstable();
+    order::ascending(&mut names);
     names.into_iter().map(|n| Data::Unsafe(n.to_owned())).collect()
 }
 

@@ -1,6 +1,7 @@
 //! Which lines two texts have in common, as Python's `difflib.SequenceMatcher` finds it, because that is what
 //! ansible-playbook's differences are made of: the longest run of equal lines first, then the same on either side of it.
 
+use crate::sys::order;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -43,7 +44,7 @@ fn runs(old: &[&str], new: &[&str]) -> Vec<Run> {
         true => ends(old, new),
         false => Matcher::new(old, new).all(),
     };
-    found.sort_unstable();
+    order::ascending(&mut found);
     let mut joined: Vec<Run> = Vec::new();
     for (a, b, size) in found {
         match joined.last_mut() {

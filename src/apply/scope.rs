@@ -9,6 +9,7 @@ use super::play::Current;
 use super::role::Instance;
 use super::{FactSource, NoFacts, Run};
 use crate::plan::{Data, Key, Map, Task};
+use crate::sys::order;
 use crate::vars::{OMIT, Var, Variables};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -175,7 +176,7 @@ impl Variables for Scope<'_, '_> {
         self.play.vars_files.borrow().iter().for_each(&mut add);
         names.extend(self.locals.borrow().keys().cloned());
         names.extend(MAGIC.iter().filter(|n| self.magic(n).is_some()).map(|n| (*n).to_owned()));
-        names.sort_unstable();
+        order::ascending(&mut names);
         names.dedup();
         names
     }
@@ -266,7 +267,7 @@ impl Variables for HostView {
     fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.layers.iter().flat_map(|l| l.keys().cloned()).collect();
         names.extend(["inventory_hostname", "inventory_hostname_short", "groups", "group_names"].map(str::to_owned));
-        names.sort_unstable();
+        order::ascending(&mut names);
         names.dedup();
         names
     }
@@ -296,7 +297,7 @@ impl Variables for FactView {
     }
     fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.returned.keys().cloned().chain(self.facts.names()).collect();
-        names.sort_unstable();
+        order::ascending(&mut names);
         names.dedup();
         names
     }

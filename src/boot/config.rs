@@ -1,6 +1,7 @@
 //! `/etc/compute-init/config.yaml`: what a site may set, with defaults, and every mistake in it at once.
 
 use crate::plan::Data;
+use crate::sys::order;
 use crate::vars::nearest;
 use crate::yaml::{self, Content, Flavour, Node};
 use std::path::PathBuf;
@@ -129,7 +130,7 @@ pub fn parse(file: &str, text: &[u8]) -> Result<Config, Vec<String>> {
     if reader.mistakes.is_empty() {
         return Ok(config);
     }
-    reader.mistakes.sort_by_key(|(line, _)| *line);
+    order::by(&mut reader.mistakes, |a, b| a.0.cmp(&b.0));
     Err(reader.mistakes.into_iter().map(|(line, what)| format!("{file}:{line}: {what}")).collect())
 }
 

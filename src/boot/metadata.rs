@@ -6,6 +6,7 @@ use super::stop::Stop;
 use crate::plan::{Data, Map, limits};
 use crate::sys::file::read_bounded;
 use crate::sys::http::{HttpError, Request};
+use crate::sys::order;
 use crate::sys::remote::{Remote, Tree};
 use crate::sys::resolve;
 use std::fs::File;
@@ -98,7 +99,7 @@ fn find_drive(labels: &Path, devices: &Path, dev: &Path) -> Option<PathBuf> {
         return linked;
     }
     let mut names: Vec<_> = std::fs::read_dir(devices).ok()?.filter_map(|e| Some(e.ok()?.file_name())).collect();
-    names.sort();
+    order::ascending(&mut names);
     names.into_iter().map(|name| dev.join(name)).find(|device| labelled(device).unwrap_or(false))
 }
 

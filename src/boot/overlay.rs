@@ -21,6 +21,7 @@ use super::stop::Stop;
 use crate::apply::Inventory;
 use crate::bundle::Verified;
 use crate::plan::{Data, Key, Map};
+use crate::sys::order;
 
 /// Variables that Ansible makes itself; what an export says of them is not set, but where they come from.
 pub const MAGIC: [&str; 12] = [
@@ -139,7 +140,7 @@ fn group_names(groups: &Map, host: &str) -> Vec<String> {
         .filter_map(|(name, _)| name.as_str().map(str::to_owned))
         .filter(|name| name != "all")
         .collect();
-    names.sort_unstable();
+    order::ascending(&mut names);
     names
 }
 

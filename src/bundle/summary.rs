@@ -5,6 +5,7 @@ use super::keys::KeyId;
 use super::write::role_of;
 use crate::plan::manifest::Manifest;
 use crate::plan::{Action, Node, Plan};
+use crate::sys::order;
 use serde::Serialize;
 
 /// A bundle's contents.
@@ -134,7 +135,7 @@ fn roles(plan: &Plan, files: &[FileSummary]) -> Vec<RoleSummary> {
             }
         })
         .collect();
-    roles.sort_by(|a, b| a.name.cmp(&b.name));
+    order::by(&mut roles, |a, b| a.name.cmp(&b.name));
     roles
 }
 

@@ -5,6 +5,7 @@ use super::fault::Fault;
 use super::keys::{KeyId, PublicKey};
 use crate::plan::limits;
 use crate::sys::directory::Directory;
+use crate::sys::order;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -58,7 +59,7 @@ impl Trust {
     pub fn with(mut self, added: &[(String, PublicKey)]) -> Result<Trust, Fault> {
         self.keys.retain(|(name, _)| !added.iter().any(|(n, _)| n == name));
         self.keys.extend_from_slice(added);
-        self.keys.sort_by(|(a, _), (b, _)| a.cmp(b));
+        order::by(&mut self.keys, |(a, _), (b, _)| a.cmp(b));
         Ok(self)
     }
 

@@ -15,6 +15,7 @@ use crate::plan::manifest::{
 };
 use crate::plan::{FORMAT, FileRef, Plan, limits};
 use crate::sys::directory::Directory;
+use crate::sys::order;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -281,7 +282,7 @@ fn read_plan(envelope: &Envelope, manifest: &Manifest) -> Result<Plan, Fault> {
         }
     }
     for (digest, (layer, mut paths)) in layers {
-        paths.sort_unstable();
+        order::ascending(&mut paths);
         if layer.annotations.get(PATHS).map(String::as_str) != Some(paths.join("\n").as_str()) {
             return Err(Fault::Plan(format!("the paths of layer {digest} are not those of the plan")));
         }

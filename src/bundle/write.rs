@@ -10,6 +10,7 @@ use crate::plan::manifest::{
     PLAYBOOK_ANNOTATION, ROLES, TITLE,
 };
 use crate::plan::{FORMAT, Plan, limits};
+use crate::sys::order;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -58,7 +59,7 @@ pub fn assemble(plan: &Plan, files: &BTreeMap<String, Vec<u8>>) -> Result<Sealed
     let title = BTreeMap::from([(TITLE.to_owned(), PLAN_TITLE.to_owned())]);
     let mut layers = vec![descriptor(PLAN_TYPE, &plan_bytes, title)];
     let mut files: Vec<(&BTreeSet<&str>, &Vec<u8>)> = paths.iter().map(|(d, paths)| (paths, &blobs[d])).collect();
-    files.sort();
+    order::ascending(&mut files);
     layers.extend(files.into_iter().map(|(paths, bytes)| layer(plan, paths, bytes)));
     blobs.insert(Digest::of(&plan_bytes), plan_bytes);
     let annotations = BTreeMap::from([

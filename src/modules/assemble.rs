@@ -9,6 +9,7 @@ use crate::plan::limits::RENDERED;
 use crate::plan::{Data, Key, Map};
 use crate::spec::Args;
 use crate::sys::file::{holds, read_bounded};
+use crate::sys::order;
 use crate::vars::pyre::{Flags, Regex};
 use std::path::{Path, PathBuf};
 
@@ -41,7 +42,7 @@ fn of_node(ctx: &Context, args: &Args, src: &str) -> Result<Outcome, Failure> {
     for entry in directory.read_dir().map_err(|e| cannot(directory, e))? {
         names.push(entry.map_err(|e| cannot(directory, e))?.file_name());
     }
-    names.sort();
+    order::ascending(&mut names);
     let mut joined = Joined::new(args, false);
     for name in names {
         let path = directory.join(&name);
@@ -57,7 +58,7 @@ fn of_role(ctx: &Context, args: &Args, src: &str) -> Result<Outcome, Failure> {
     let found = ctx.files.find("files", src).map_err(|tried| not_found(src, &tried))?;
     let not_a_directory = |_| Failure::new(format!("Source ({found}) is not a directory"));
     let mut names = ctx.files.list(&found).map_err(not_a_directory)?;
-    names.sort();
+    order::ascending(&mut names);
     let choice = Choice::new(args)?;
     let mut joined = Joined::new(args, true);
     for (name, is_directory) in names {

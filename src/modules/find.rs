@@ -8,6 +8,7 @@ use crate::plan::{Data, Map};
 use crate::spec::Args;
 use crate::sys::clock;
 use crate::sys::mode::{self, Base};
+use crate::sys::order;
 use crate::vars::pyre::{Flags, Regex};
 use std::fs::Metadata;
 use std::io;
@@ -312,6 +313,6 @@ fn listing(directory: &Path) -> io::Result<Vec<(PathBuf, bool)>> {
         entries.push((path, is_directory));
     }
     // Files come before directories, each in the order of their names.
-    entries.sort_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
+    order::by(&mut entries, |a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
     Ok(entries)
 }

@@ -4,6 +4,7 @@ use super::params::{Params, list, text};
 use super::{Context, Failure, Outcome};
 use crate::plan::{Data, Key, Map};
 use crate::spec::Args;
+use crate::sys::order;
 use fancy_regex::Regex;
 
 /// Deeper directories than this are a mistake.
@@ -164,11 +165,11 @@ impl Load<'_> {
             let below = entries.into_iter().filter(|(_, is_directory)| *is_directory);
             directories.extend(below.map(|(name, _)| (format!("{directory}/{name}"), depth + 1)));
         }
-        directories.sort();
+        order::ascending(&mut directories);
         for (directory, _) in directories {
             let listed = self.ctx.files.list(&directory);
             let mut entries = listed.map_err(|e| Failure::new(format!("listing {directory}: {e}")))?;
-            entries.sort();
+            order::ascending(&mut entries);
             for (name, _) in entries.into_iter().filter(|(_, is_directory)| !is_directory) {
                 let file = format!("{directory}/{name}");
                 // A role's own main.yml is loaded with the role.

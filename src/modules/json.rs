@@ -2,6 +2,7 @@
 
 use super::params::plain;
 use crate::plan::Data;
+use crate::sys::order;
 
 /// How to write it.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +28,7 @@ fn write(value: &Data, style: Style, depth: usize, out: &mut String) {
         Data::Map(map) => {
             let mut pairs: Vec<(String, &Data)> = map.iter().map(|(k, v)| (plain(k), v)).collect();
             if matches!(style, Style::Sorted) {
-                pairs.sort_by(|a, b| a.0.cmp(&b.0));
+                order::by(&mut pairs, |a, b| a.0.cmp(&b.0));
             }
             enclose(out, ('{', '}'), (style, depth), pairs.into_iter(), &|out, (key, value)| {
                 quote(&key, out);

@@ -4,6 +4,7 @@ use super::exec;
 use super::params::{Params, change, failure, int, text};
 use super::{Context, Failure, Outcome, words};
 use crate::spec::Args;
+use crate::sys::order;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -119,10 +120,10 @@ impl Module<'_> {
         for file in files(OPTIONS) {
             set.extend(content(&file).lines().filter_map(|l| self.option(l)).map(str::to_owned));
         }
-        set.sort();
+        order::ascending(&mut set);
         set.dedup();
         let mut asked: Vec<String> = self.params.split_whitespace().map(str::to_owned).collect();
-        asked.sort();
+        order::ascending(&mut asked);
         asked.dedup();
         let options_differ = if wanted { set != asked } else { !set.is_empty() };
         if loaded == wanted && !options_differ {
@@ -163,7 +164,7 @@ impl Module<'_> {
 fn files(directory: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).into_iter().flatten();
     let mut files: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.is_file()).collect();
-    files.sort();
+    order::ascending(&mut files);
     files
 }
 

@@ -5,6 +5,7 @@ use super::params::{Params, int, list, map, text};
 use super::{Context, Failure, Outcome};
 use crate::plan::{Data, Key, Map};
 use crate::spec::Args;
+use crate::sys::order;
 use std::fs;
 
 /// `service_facts`: every service, its state and whether it is enabled.
@@ -165,7 +166,7 @@ pub fn infiniband(_: &Context, _: &Args) -> Result<Outcome, Failure> {
         let entries = fs::read_dir(path).into_iter().flatten();
         let mut names: Vec<String> =
             entries.filter_map(|e| Some(e.ok()?.file_name().to_string_lossy().into_owned())).collect();
-        names.sort();
+        order::ascending(&mut names);
         names
     };
     let mut ports = Vec::new();

@@ -5,6 +5,7 @@ use super::{Context, Failure, Outcome, mount, systemd, user};
 use crate::plan::{Data, Map};
 use crate::spec::{self, Args};
 use crate::sys::command::{Command, CommandError, Output, Runner};
+use crate::sys::order;
 use crate::vars::{Files, Templar, Var, Variables};
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -170,7 +171,7 @@ fn sorted(mut calls: Vec<Vec<String>>) -> Vec<Vec<String>> {
     for call in &mut calls {
         if let Some(at) = call.iter().position(|w| w == "-G" || w == "-A") {
             let mut groups: Vec<&str> = call[at + 1].split(',').collect();
-            groups.sort_unstable();
+            order::ascending(&mut groups);
             call[at + 1] = groups.join(",");
         }
     }
@@ -238,7 +239,7 @@ fn differences(case: &Value, spec_of_all: &Value, golden: &Value) -> Vec<String>
         .filter(|e| e.path().is_dir())
         .map(|e| e.file_name().to_string_lossy().into_owned())
         .collect();
-    left.sort();
+    order::ascending(&mut left);
     if json!(left) != golden["left"] {
         wrong.push(format!("directories left are {left:?}, not {}", golden["left"]));
     }

@@ -1,6 +1,7 @@
 //! A directory held open, and what lies directly in it: names are never followed through a symbolic link, so what is
 //! read is what was looked at.
 
+use crate::sys::order;
 use nix::dir::Dir;
 use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, fstat};
@@ -49,7 +50,7 @@ impl Directory {
             }
             names.push(name.to_owned());
         }
-        names.sort();
+        order::ascending(&mut names);
         Ok(names)
     }
 

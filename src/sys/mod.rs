@@ -11,6 +11,7 @@ pub mod identity;
 pub mod lock;
 pub mod mode;
 pub mod mount;
+pub mod order;
 pub mod remote;
 pub mod resolve;
 pub mod selinux;

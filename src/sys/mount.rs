@@ -5,7 +5,7 @@ use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags};
 use nix::sched::CloneFlags;
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 
 /// Protocol versions in the order in which they are tried.
@@ -119,8 +119,9 @@ fn nfs_call(
 
 /// Our address on the way to `server`. No packet is sent.
 fn route_to(server: IpAddr) -> Option<IpAddr> {
-    let any = if server.is_ipv6() { "[::]:0" } else { "0.0.0.0:0" };
-    let socket = UdpSocket::bind(any).ok()?;
+    // Not as text: the standard library would link the resolver of libc for that, a hundred kilobytes that must never run.
+    let any: IpAddr = if server.is_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+    let socket = UdpSocket::bind(SocketAddr::new(any, 0)).ok()?;
     socket.connect(SocketAddr::new(server, 2049)).ok()?;
     Some(socket.local_addr().ok()?.ip())
 }

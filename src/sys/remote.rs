@@ -3,6 +3,7 @@
 
 use super::child::{Child, become_user};
 use super::mount;
+use crate::sys::order;
 use nix::dir::Dir;
 use nix::fcntl::{AtFlags, OFlag, openat};
 use nix::sys::stat::{Mode, fstatat};
@@ -75,7 +76,7 @@ impl Remote {
             .filter(|e| e.len() > 1)
             .filter_map(|e| Some(Entry { name: String::from_utf8(e[1..].to_vec()).ok()?, directory: e[0] == b'd' }))
             .collect();
-        entries.sort();
+        order::ascending(&mut entries);
         Ok(Some(entries))
     }
 

@@ -130,9 +130,16 @@ impl CallArgs {
         names: [&str; N],
         required: usize,
     ) -> Outcome<[Option<Value>; N]> {
+        let mut bound: [Option<Value>; N] = std::array::from_fn(|_| None);
+        self.bind_to(function, &names, required, &mut bound)?;
+        Ok(bound)
+    }
+
+    /// [`CallArgs::bind`] for any number of parameters; `bound` is as long as `names`, and empty.
+    fn bind_to(self, function: &str, names: &[&str], required: usize, bound: &mut [Option<Value>]) -> Outcome<()> {
         let given = self.positional.len();
-        if given > N {
-            let takes = match (required == N, N) {
+        if given > names.len() {
+            let takes = match (required == names.len(), names.len()) {
                 (true, 1) => "1 positional argument".to_owned(),
                 (true, n) => format!("{n} positional arguments"),
                 (false, n) => format!("from {required} to {n} positional arguments"),
@@ -140,7 +147,6 @@ impl CallArgs {
             let were = if given == 1 { "was" } else { "were" };
             return Err(TemplateError::other(format!("{function}() takes {takes} but {given} {were} given")));
         }
-        let mut bound: [Option<Value>; N] = std::array::from_fn(|_| None);
         for (slot, value) in bound.iter_mut().zip(self.positional) {
             *slot = Some(value);
         }
@@ -156,9 +162,9 @@ impl CallArgs {
             bound[at] = Some(value);
         }
         let missing: Vec<String> =
-            (0..required.min(N)).filter(|i| bound[*i].is_none()).map(|i| format!("'{}'", names[i])).collect();
+            (0..required.min(names.len())).filter(|i| bound[*i].is_none()).map(|i| format!("'{}'", names[i])).collect();
         if missing.is_empty() {
-            return Ok(bound);
+            return Ok(());
         }
         let plural = if missing.len() == 1 { "argument" } else { "arguments" };
         Err(TemplateError::other(format!(

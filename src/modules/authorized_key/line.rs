@@ -1,5 +1,6 @@
 //! Lines of an authorized_keys file, read and written as Ansible does: what it cannot read stays as it is.
 
+use crate::sys::order;
 use crate::vars::pyre::{Flags, Regex};
 
 /// The key types that sshd knows.
@@ -118,7 +119,7 @@ impl Options {
 
 /// The file that holds these lines.
 pub fn text_of(mut entries: Vec<Entry>) -> String {
-    entries.sort_by_key(|e| e.rank);
+    order::by(&mut entries, |a, b| a.rank.cmp(&b.rank));
     let line = |e: &Entry| match &e.kind {
         None => e.key.clone(),
         Some(kind) => {

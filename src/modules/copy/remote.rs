@@ -9,6 +9,7 @@ use super::{bits, settle_target};
 use crate::plan::Data;
 use crate::spec::Args;
 use crate::sys::file::{Look, Staged};
+use crate::sys::order;
 use nix::unistd::AccessFlags;
 use std::fs::File;
 use std::io;
@@ -173,7 +174,7 @@ impl Sync<'_> {
             changes.push(described(self.ctx, "created", dest));
         }
         let mut entries: Vec<_> = std::fs::read_dir(src)?.collect::<Result<_, _>>()?;
-        entries.sort_by_key(std::fs::DirEntry::file_name);
+        order::by(&mut entries, |a, b| a.file_name().cmp(&b.file_name()));
         for entry in entries {
             let (from, to) = (entry.path(), dest.join(entry.file_name()));
             let meta = if self.links { from.symlink_metadata()? } else { from.metadata()? };

@@ -22,6 +22,7 @@ pub(super) use local::from_json;
 
 use crate::plan::{Data, Key, Map};
 use crate::sys::command::{Command, Output, Runner};
+use crate::sys::order;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -170,7 +171,7 @@ impl Source<'_> {
         let Ok(entries) = std::fs::read_dir(self.path(absolute)) else { return Vec::new() };
         let mut names: Vec<String> =
             entries.filter_map(|e| Some(e.ok()?.file_name().to_string_lossy().into_owned())).collect();
-        names.sort();
+        order::ascending(&mut names);
         names
     }
 

@@ -6,6 +6,7 @@ use crate::modules::attributes::AttrDiff;
 use crate::modules::{Context, Failure, paths};
 use crate::plan::Data;
 use crate::plan::limits::DEPTH;
+use crate::sys::order;
 use std::path::{Path, PathBuf};
 
 /// Sets the attributes of everything below `path`; links are changed themselves, and with `follow` what they lead to.
@@ -64,7 +65,7 @@ impl Walk<'_> {
 pub fn entries(directory: &Path) -> Vec<(PathBuf, bool)> {
     let read = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let mut found: Vec<_> = read.map(|e| (e.path(), e.file_type().is_ok_and(|t| t.is_dir()))).collect();
-    found.sort();
+    order::ascending(&mut found);
     found
 }
 

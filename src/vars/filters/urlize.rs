@@ -2,6 +2,7 @@
 
 use super::args::{flag, integer, like, soft, text, unless_none};
 use super::markup::escaped;
+use crate::sys::order;
 use crate::vars::pyre::{Flags, Regex};
 use crate::vars::pytext::{is_space, words};
 use crate::vars::{CallArgs, Env, Outcome, TemplateError, Value};
@@ -35,7 +36,7 @@ pub fn urlize(env: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
     if flag(nofollow)? {
         relations.push("nofollow");
     }
-    relations.sort_unstable();
+    order::ascending(&mut relations);
     relations.dedup();
     let mut attributes = format!(" rel=\"{}\"", escaped(&relations.join(" ")));
     if let Some(target) = unless_none(target) {

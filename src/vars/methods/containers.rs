@@ -1,6 +1,7 @@
 //! Methods of `list`, `tuple`, `dict` and `set`, those that change them included.
 
 use super::unknown;
+use crate::sys::order;
 use crate::vars::env::Env;
 use crate::vars::error::{Outcome, TemplateError};
 use crate::vars::object::CallArgs;
@@ -142,7 +143,7 @@ fn sort(env: &Env, list: &Rc<List>, mut args: CallArgs) -> Outcome<()> {
     for pair in keyed.windows(2) {
         pair[0].0.order(&pair[1].0, "<")?;
     }
-    keyed.sort_by(|a, b| {
+    order::by(&mut keyed, |a, b| {
         let order = a.0.order(&b.0, "<").ok().flatten().unwrap_or(std::cmp::Ordering::Equal);
         if reverse { order.reverse() } else { order }
     });
