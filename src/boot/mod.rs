@@ -16,6 +16,7 @@ pub mod receive;
 mod resume;
 mod session;
 mod slurm;
+mod slurmd;
 mod stage;
 mod stop;
 mod verify;

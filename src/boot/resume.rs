@@ -4,6 +4,7 @@ use super::apply::Applied;
 use super::config::Policy;
 use super::session::{Backoff, Bounded, Session};
 use super::slurm::{self, Asked, Node};
+use super::slurmd;
 use super::stop::Stop;
 use crate::sys::command::Runner;
 use std::time::{Duration, Instant};
@@ -14,8 +15,12 @@ pub const OURS: &str = "compute-init:";
 const SLURMS: [&str; 2] = ["Not responding", "Node unexpectedly rebooted"];
 /// How long a failed boot tries to tell Slurm, at most.
 const DRAINING: Duration = Duration::from_secs(60);
-/// How far the node's clocks may be apart.
-const SLACK: i64 = 5;
+/// Slurm tells whole seconds, of a clock that ticks.
+const TICK: f64 = 0.1;
+/// A slurmd that runs has registered by then, unless slurmctld is away.
+const REGISTERS: Duration = Duration::from_secs(10);
+/// How far the node's clock may have been set after its slurmd started.
+const SLACK: f64 = 5.0;
 
 /// What to do with a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,13 +47,13 @@ pub fn run(session: &mut Session, _applied: &Applied) -> Result<((), String), St
     let until = Instant::now() + session.config.deadlines.resume;
     let runner = &Bounded::new(session.runner, until);
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2), until);
-    let started = boot_started();
+    let asked = Instant::now();
     let mut asked_systemd = false;
     let node = loop {
         let why = match slurm::show(runner, &host) {
             Asked::NoSlurm => return note("no scontrol on this node: nothing to resume"),
             Asked::Unknown => return note(&format!("Slurm knows no node {host}: nothing to resume")),
-            Asked::Node(node) if settled(&node, started) => break node,
+            Asked::Node(node) if settled(&node, slurmd::began(), asked.elapsed()) => break node,
             Asked::Node(node) => format!("slurmctld has not heard from this node's slurmd (state {})", node.state),
             Asked::Away(why) => format!("slurmctld does not answer: {why}"),
         };
@@ -90,15 +95,16 @@ fn give_back(runner: &dyn Runner, host: &str, why: &str, backoff: &mut Backoff) 
     }
 }
 
-/// Whether Slurm's view is of this boot: slurmd has registered since the machine started.
-fn settled(node: &Node, boot: Option<i64>) -> bool {
+/// Whether Slurm's view is of this boot: the slurmd that runs now has registered. Until then Slurm shows what it knew of
+/// the one before, perhaps as idle, and holds the node down when this one comes; so a view that is only close in time
+/// counts no sooner than when no other is to be expected.
+fn settled(node: &Node, began: Option<f64>, waited: Duration) -> bool {
     if node.silent() {
         return false;
     }
-    match (node.slurmd_started, boot) {
-        (Some(slurmd), Some(boot)) => slurmd + SLACK >= boot,
-        _ => true,
-    }
+    let (Some(registered), Some(began)) = (node.slurmd_started, began) else { return true };
+    let slack = if waited < REGISTERS { TICK } else { SLACK };
+    registered as f64 >= (began - slack).floor()
 }
 
 /// Whose decision it was that the node is out, and whether policy lets us end it.
@@ -157,21 +163,12 @@ pub fn drain(session: &mut Session, reason: &str) {
     session.line(&format!("slurm              {host} {text}"));
 }
 
-/// When this machine, or this container, started: seconds since the epoch.
-fn boot_started() -> Option<i64> {
-    let stat = std::fs::read_to_string("/proc/stat").ok()?;
-    let boot: i64 = stat.lines().find_map(|l| l.strip_prefix("btime "))?.trim().parse().ok()?;
-    let init = std::fs::read_to_string("/proc/1/stat").ok()?;
-    // The name, in brackets, may hold spaces; start time is the 20th field after it, in hundredths of a second.
-    let ticks: i64 = init.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()?;
-    Some(boot + ticks / 100)
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Decision, decide, settled};
     use crate::boot::config::Policy;
     use crate::boot::slurm::Node;
+    use std::time::Duration;
 
     fn node(state: &str, flags: &[&str], reason: &str) -> Node {
         let flags = flags.iter().map(|f| (*f).to_owned()).collect();
@@ -206,10 +203,25 @@ mod tests {
 
     #[test]
     fn a_view_from_before_the_boot_does_not_count() {
+        let (soon, late) = (Duration::ZERO, Duration::from_secs(10));
         let mut seen = node("IDLE", &[], "");
         seen.slurmd_started = Some(100);
-        assert!(!settled(&seen, Some(200)) && settled(&seen, Some(103)) && settled(&seen, None));
-        assert!(!settled(&node("IDLE", &["NOT_RESPONDING"], ""), None));
-        assert!(settled(&node("DOWN", &[], ""), Some(200)), "no start time: what Slurm says counts");
+        for (began, waited, wanted) in [
+            // Rebooted within two seconds: the registration is that of the slurmd before.
+            (101.2, soon, false),
+            // The same second, and a clock that lags by a tick.
+            (100.9, soon, true),
+            (101.05, soon, true),
+            (99.0, soon, true),
+            // No other registration came: the clock was set meanwhile.
+            (104.9, late, true),
+            (106.0, late, false),
+            (200.0, late, false),
+        ] {
+            assert_eq!(settled(&seen, Some(began), waited), wanted, "{began} {waited:?}");
+        }
+        assert!(settled(&seen, None, soon), "no telling when slurmd began: what Slurm says counts");
+        assert!(!settled(&node("IDLE", &["NOT_RESPONDING"], ""), None, late));
+        assert!(settled(&node("DOWN", &[], ""), Some(200.0), soon), "no start time: what Slurm says counts");
     }
 }
