@@ -132,6 +132,9 @@ impl<'p> Run<'p> {
     /// Runs what was notified, in the order of definition. What a handler notifies runs in this pass if it is defined
     /// later, else at the next flush.
     pub(super) fn flush_handlers(&self, play: &Current<'p>) -> Flow {
+        if self.world.options.no_handlers {
+            return Flow::Next;
+        }
         self.mark_pending(play);
         let mut index = 0;
         loop {

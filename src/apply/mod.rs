@@ -81,6 +81,8 @@ pub struct Options {
     pub start_at: Option<String>,
     /// `--force-handlers`.
     pub force_handlers: bool,
+    /// No handler runs, whatever was notified.
+    pub no_handlers: bool,
     /// Extra variables (precedence 22).
     pub extra: Map,
     /// When the run must have ended; tasks that start later fail.

@@ -1,7 +1,7 @@
 //! The executor: reads its few flags, boots, exits with the state's code.
 
 use compute_init::boot::options::{BUNDLES, HELP, Options, Request, TRUST, parse};
-use compute_init::boot::{Stop, World, receive, run};
+use compute_init::boot::{Stop, World, carry, receive, run};
 use compute_init::bundle::Digest;
 use compute_init::modules::facts::Facts;
 use compute_init::plan::status::EXIT_USAGE;
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Ok(Request::Boot(options)) => ExitCode::from(boot(&options)),
         Ok(Request::Receive) => taken(receive::receive(&mut stdin().lock(), Path::new(BUNDLES), Path::new(TRUST))),
         Ok(Request::Undo) => taken(receive::undo(Path::new(BUNDLES), Path::new(TRUST))),
+        Ok(Request::Carry(tree, root)) => taken(carry::carry(&tree, &root)),
         Ok(Request::Help) => say(HELP),
         Ok(Request::Version) => say(concat!("compute-init-boot ", env!("CARGO_PKG_VERSION"), "\n")),
         Err(why) => {

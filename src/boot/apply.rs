@@ -11,6 +11,9 @@ use std::io;
 use std::rc::Rc;
 use std::time::Instant;
 
+/// The tag of tasks that an initramfs can do: files that need no service.
+const EARLY: &str = "stage:initramfs";
+
 /// The proof that every task ended well; made nowhere else.
 pub struct Applied(());
 
@@ -28,7 +31,11 @@ pub fn run(session: &mut Session, scope: Scope, facts: Rc<dyn FactSource>) -> Re
     let Scope { verified, inventory, extra, trial } = scope;
     let until = Instant::now() + session.config.deadlines.apply;
     let runner = Bounded::new(session.runner, until);
+    let early = session.options.early;
     let options = apply::Options {
+        tags: if early { vec![EARLY.to_owned()] } else { Vec::new() },
+        // Nothing runs yet that could be told of a change.
+        no_handlers: early,
         check: session.options.check,
         diff: session.options.diff,
         extra,

@@ -7,6 +7,11 @@ use crate::yaml::{self, Content, Flavour, Node};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// What each stage that waits for somebody gets in an initramfs.
+const EARLY: Duration = Duration::from_secs(5);
+/// What tasks get there.
+const EARLY_APPLY: Duration = Duration::from_secs(30);
+
 /// The configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -113,6 +118,18 @@ impl Default for Config {
             run_dir: "/run/compute-init".into(),
             sentinel: Some("/var/lib/ansible-init.done".into()),
         }
+    }
+}
+
+impl Config {
+    /// The same for an initramfs: nothing there is worth a wait, for the boot itself follows.
+    pub fn hastened(mut self) -> Config {
+        let deadlines = &mut self.deadlines;
+        for deadline in [&mut deadlines.metadata, &mut deadlines.mount, &mut deadlines.stage] {
+            *deadline = (*deadline).min(EARLY);
+        }
+        deadlines.apply = deadlines.apply.min(EARLY_APPLY);
+        self
     }
 }
 

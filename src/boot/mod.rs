@@ -3,6 +3,7 @@
 //! `docs/boot.md` describes stages, states, exit codes, files, configuration and policies.
 
 mod apply;
+pub mod carry;
 pub mod config;
 mod gate;
 mod generation;
@@ -28,6 +29,7 @@ use crate::plan::status::{EXIT_BUSY, EXIT_MACHINE, State, Status};
 use crate::sys::command::{Recorder, Runner};
 use crate::sys::file::{self, Look};
 use crate::sys::lock::{Lock, LockError};
+use crate::sys::mount::{Writable, furnish};
 use config::Config;
 use options::Options;
 use outside::Outside;
@@ -71,6 +73,9 @@ fn stages(session: &mut Session, outside: Outside, facts: Rc<dyn FactSource>) ->
         session.stage("overlay", |s| overlay::run(s, staged))?
     };
     let applied = session.stage("apply", |s| apply::run(s, scope, facts))?;
+    if session.options.early {
+        return Ok(());
+    }
     if resumes {
         return session.stage("resume", |_| Ok(((), "left to the playbook, which calls scontrol itself".to_owned())));
     }
@@ -93,6 +98,9 @@ fn prepare(options: &Options) -> Result<(String, Outside), String> {
     let host = outside::host(options)?;
     let outside = Outside::open(options)?;
     if let Some(root) = &options.root {
+        if options.early {
+            furnish(root).map_err(|e| format!("binding /proc, /sys, /dev and /run into {}: {e}", root.display()))?;
+        }
         let entered = nix::unistd::chroot(root).and_then(|()| nix::unistd::chdir("/"));
         entered.map_err(|e| format!("entering {}: {e}", root.display()))?;
     }
@@ -103,6 +111,7 @@ fn locked(options: &Options, host: String, outside: Outside, world: World) -> Fi
     let World { runner, facts, out } = world;
     let config = outside.config(Path::new(options::CONFIG));
     let (config, mistakes) = match config {
+        Ok(config) if options.early => (config.hastened(), Vec::new()),
         Ok(config) => (config, Vec::new()),
         Err(mistakes) => (Config::default(), mistakes),
     };
@@ -119,6 +128,11 @@ fn locked(options: &Options, host: String, outside: Outside, world: World) -> Fi
         Some(Err(LockError::Io(e))) => {
             return machine_error(out, &format!("locking {}: {e}", config.run_dir.display()));
         }
+    };
+    // Before anything is started in it, a root is often read-only.
+    let _writable = match options.early.then(|| Writable::new(Path::new("/"))).transpose() {
+        Ok(writable) => writable,
+        Err(e) => return machine_error(out, &format!("making the root writable: {e}")),
     };
     let recorder = Recorder::new(runner);
     let mut session = Session::new(options, config, host, &recorder, out);
@@ -141,7 +155,7 @@ fn conclude(session: &mut Session, result: Result<(), Stop>) -> Finished {
             (State::Ready, format!("the node is as its roles want it, {changed} changed"), None)
         }
         Err(stop) => {
-            if stop.state == State::Failed {
+            if stop.state == State::Failed && !session.options.early {
                 resume::drain(session, stop.reason.as_deref().unwrap_or("the boot failed"));
             }
             (stop.state, stop.message, stop.hint)
@@ -150,7 +164,7 @@ fn conclude(session: &mut Session, result: Result<(), Stop>) -> Finished {
     session.finish(state, message, hint);
     session.conclusion();
     let mut code = state.exit_code();
-    if !session.options.check {
+    if session.reports() {
         let left = write_status(session)
             .and_then(|()| mark_retry(session, state == State::Unreachable))
             .and_then(|()| if code == 0 { write_sentinel(session) } else { Ok(()) });
@@ -170,7 +184,7 @@ fn take_lock(run_dir: &Path) -> Result<Lock, LockError> {
 }
 
 fn write_status(session: &Session) -> io::Result<()> {
-    if session.options.check {
+    if !session.reports() {
         return Ok(());
     }
     let mut text = serde_json::to_vec_pretty(&session.status)?;

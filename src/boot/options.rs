@@ -31,6 +31,8 @@ Usage: compute-init-boot [OPTIONS]
   --json             print the final status as JSON
   --receive          take a bundle from standard input; verified, it is current
   --undo             make the previous bundle current again
+  --carry TREE       in an initramfs: put TREE (executor, bundle, units) into --root
+  --early            in an initramfs: apply what is tagged stage:initramfs to --root
   -v, --verbose      say more (may be repeated)
   -h, --help         this text
   -V, --version      the version
@@ -67,6 +69,8 @@ pub struct Options {
     pub json: bool,
     /// `-v`, counted.
     pub verbose: u8,
+    /// `--early`.
+    pub early: bool,
 }
 
 /// What is to be done.
@@ -78,6 +82,8 @@ pub enum Request {
     Receive,
     /// Go back to the previous bundle.
     Undo,
+    /// Carry a tree into a root.
+    Carry(PathBuf, PathBuf),
     /// Print [`HELP`].
     Help,
     /// Print the version.
@@ -90,7 +96,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, S
 }
 
 fn read(parser: &mut Parser) -> Result<Request, lexopt::Error> {
-    let mut options = Options::default();
+    let (mut options, mut carry) = (Options::default(), None);
     while let Some(argument) = parser.next()? {
         match argument {
             Arg::Long("check") => options.check = true,
@@ -105,6 +111,8 @@ fn read(parser: &mut Parser) -> Result<Request, lexopt::Error> {
             Arg::Long("no-resume") => options.no_resume = true,
             Arg::Long("json") => options.json = true,
             Arg::Short('v') | Arg::Long("verbose") => options.verbose = options.verbose.saturating_add(1),
+            Arg::Long("carry") => carry = Some(PathBuf::from(parser.value()?)),
+            Arg::Long("early") => options.early = true,
             Arg::Long("receive") => return alone(parser, Request::Receive),
             Arg::Long("undo") => return alone(parser, Request::Undo),
             Arg::Short('h') | Arg::Long("help") => return Ok(Request::Help),
@@ -112,7 +120,12 @@ fn read(parser: &mut Parser) -> Result<Request, lexopt::Error> {
             other => return Err(other.unexpected()),
         }
     }
-    Ok(Request::Boot(Box::new(options)))
+    match (carry, &options.root) {
+        (None, None) if options.early => Err("--early needs --root".into()),
+        (None, _) => Ok(Request::Boot(Box::new(options))),
+        (Some(tree), Some(root)) => Ok(Request::Carry(tree, root.clone())),
+        (Some(_), None) => Err("--carry needs --root".into()),
+    }
 }
 
 /// These take nothing else: whoever gives them more expects more of them.
@@ -149,6 +162,8 @@ mod tests {
         assert!(boot(&["--root"]).unwrap_err().contains("--root"));
         assert!(boot(&["--check=yes"]).unwrap_err().contains("--check"));
         assert!(boot(&["--receive", "--check"]).unwrap_err().contains("--check"));
+        assert!(boot(&["--carry", "/t"]).unwrap_err().contains("--root"));
+        assert!(boot(&["--early"]).unwrap_err().contains("--root"));
         assert!(boot(&["extra"]).unwrap_err().contains("extra"));
     }
 }

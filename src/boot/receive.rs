@@ -58,7 +58,7 @@ pub fn undo(bundles: &Path, trust: &Path) -> Result<Digest, Stop> {
 }
 
 /// The bundle before stays as the previous one; older ones go.
-fn switch(bundles: &Path, digest: Digest) -> Result<(), Stop> {
+pub(super) fn switch(bundles: &Path, digest: Digest) -> Result<(), Stop> {
     let link = |name: &str, to: Digest| {
         let path = bundles.join(name);
         file::replace_link(&path, to.hex().as_ref()).map_err(failed("linking", &path))
@@ -186,12 +186,12 @@ fn write(target: &Path, from: &mut dyn Read) -> Result<(), Stop> {
     written.map_err(failed("writing", target))
 }
 
-fn failed(doing: &str, path: &Path) -> impl FnOnce(io::Error) -> Stop {
+pub(super) fn failed(doing: &str, path: &Path) -> impl FnOnce(io::Error) -> Stop {
     let what = format!("{doing} {}", path.display());
     move |e| Stop::failed(format!("{what}: {e}"))
 }
 
-fn refused(error: bundle::Error) -> Stop {
+pub(super) fn refused(error: bundle::Error) -> Stop {
     Stop::refused(error.to_string()).hint(error.fault.hint())
 }
 

@@ -78,6 +78,11 @@ impl<'a> Session<'a> {
         let _ = self.out.flush();
     }
 
+    /// Whether this boot leaves a report: checks and what an initramfs applies leave none, for the boot itself follows.
+    pub fn reports(&self) -> bool {
+        !self.options.check && !self.options.early
+    }
+
     /// Where lines go, for what ends before there is a status.
     pub fn out(&mut self) -> &mut dyn Write {
         self.out

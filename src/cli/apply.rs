@@ -142,6 +142,7 @@ fn playbook(path: &Path, args: &Run, mode: &Mode, ui: &Ui) -> anyhow::Result<Exi
         Wanted { limit: args.limit.as_deref(), patterns: &patterns, playbook_dir: &directory, keyring: &keyring };
     let inventory = inventory::read(&sources(args), &wanted)?;
     let options = apply::Options {
+        no_handlers: false,
         check: mode.check,
         diff: mode.diff,
         tags: listed(&args.tags),

@@ -8,7 +8,7 @@ use crate::sys::file::read_bounded;
 use anyhow::{Context, anyhow, bail};
 use std::fmt::Write;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Install a bundle, the executor and its units into a root file system
 ///
@@ -50,24 +50,15 @@ pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Make };
     let config = match configuration(args, &root)? {
         Ok(config) => config,
-        Err(mistakes) => {
-            ui.failed(&anyhow!("the node would refuse its configuration:\n  {}", mistakes.join("\n  ")));
-            return Ok(Exit::Source);
-        }
+        Err(mistakes) => return Ok(mistaken(&mistakes, ui)),
     };
     let mut watch = |change: &Change| ui.progress(&format!("{} {}", change.what, change.path));
     let report = match &args.bundle {
         _ if args.uninstall => image::uninstall(&root, mode, &mut watch)?,
         _ if args.rollback => image::rollback(&root, mode, &mut watch)?,
         Some(bundle) => {
+            let executor = executor(args.executor.as_deref())?;
             let ourselves = std::env::current_exe().context("looking for this program")?;
-            let executor = match &args.executor {
-                Some(path) => path.clone(),
-                None => ourselves.with_file_name("compute-init-boot"),
-            };
-            if !executor.is_file() {
-                bail!("the executor is not at {}: say where it is with --executor", executor.display());
-            }
             let trust = verify::named_keys(&args.trust)?;
             let command = args.with_command.then_some(ourselves.as_path());
             let what = Install { bundle, executor: &executor, command, trust: &trust, config: config.as_deref() };
@@ -79,20 +70,44 @@ pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The configuration that is given, and its mistakes or those of the one that the root has and keeps.
+/// The executor that is given, or the one beside this program.
+pub(super) fn executor(given: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let executor = match given {
+        Some(path) => path.to_owned(),
+        None => std::env::current_exe().context("looking for this program")?.with_file_name("compute-init-boot"),
+    };
+    if !executor.is_file() {
+        bail!("the executor is not at {}: say where it is with --executor", executor.display());
+    }
+    Ok(executor)
+}
+
+/// A configuration's text, or all mistakes in it.
+pub(super) fn read_configuration(path: &Path) -> anyhow::Result<Result<Vec<u8>, Vec<String>>> {
+    let text = read_bounded(path, limits::CONFIG).with_context(|| format!("reading {}", path.display()))?;
+    Ok(config::parse(&path.display().to_string(), &text).map(|_| text))
+}
+
+/// Says what is wrong with a configuration.
+pub(super) fn mistaken(mistakes: &[String], ui: &Ui) -> Exit {
+    ui.failed(&anyhow!("the node would refuse its configuration:\n  {}", mistakes.join("\n  ")));
+    Exit::Source
+}
+
+/// The configuration that is given; the mistakes in it, or in the one that the root has and keeps.
 fn configuration(args: &Args, root: &Root) -> anyhow::Result<Result<Option<Vec<u8>>, Vec<String>>> {
     if args.uninstall || args.rollback {
         return Ok(Ok(None));
     }
-    let (path, name) = match &args.config {
-        Some(path) => (path.clone(), path.display().to_string()),
-        None => (root.resolve(image::CONFIG).context("looking for the configuration")?, format!("/{}", image::CONFIG)),
-    };
-    let text = match read_bounded(&path, limits::CONFIG) {
-        Err(e) if args.config.is_none() && e.kind() == io::ErrorKind::NotFound => return Ok(Ok(None)),
-        text => text.with_context(|| format!("reading {}", path.display()))?,
-    };
-    Ok(config::parse(&name, &text).map(|_| args.config.is_some().then_some(text)))
+    if let Some(path) = &args.config {
+        return Ok(read_configuration(path)?.map(Some));
+    }
+    let name = format!("/{}", image::CONFIG);
+    match root.resolve(image::CONFIG).and_then(|path| read_bounded(&path, limits::CONFIG)) {
+        Ok(text) => Ok(config::parse(&name, &text).map(|_| None)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Ok(None)),
+        Err(e) => Err(e).with_context(|| format!("reading {name}")),
+    }
 }
 
 fn describe(report: &Report, root: &Root, mode: Mode) -> String {

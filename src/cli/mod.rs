@@ -12,6 +12,7 @@ mod doctor;
 mod explain;
 mod export;
 mod fake;
+mod initramfs;
 mod inspect;
 mod install;
 mod inventory;
@@ -60,6 +61,7 @@ enum Command {
     Verify(verify::Args),
     Inspect(inspect::Args),
     Install(install::Args),
+    Initramfs(initramfs::Args),
     Doctor(doctor::Args),
     Export(export::Args),
     Status(status::Args),
@@ -80,6 +82,7 @@ fn dispatch(command: &Command, ui: &Ui) -> anyhow::Result<Exit> {
         Command::Verify(args) => verify::run(args, ui),
         Command::Inspect(args) => inspect::run(args, ui),
         Command::Install(args) => install::run(args, ui),
+        Command::Initramfs(args) => initramfs::run(args, ui),
         Command::Doctor(args) => doctor::run(args, ui),
         Command::Export(args) => export::run(args, ui),
         Command::Status(args) => status::run(args, ui),

@@ -4,10 +4,12 @@
 //! Everything that is to be there is a list of items in the order in which it is made; what is right already is
 //! left alone, so that a second run changes nothing and an interrupted one is completed by the next.
 
+mod cpio;
 mod development;
 pub mod doctor;
 mod elf;
 pub mod hosts;
+mod initramfs;
 mod install;
 mod item;
 mod predecessor;
@@ -17,6 +19,7 @@ mod root;
 pub mod sandbox;
 
 pub use development::{Admission, DevelopmentKey, trust_name};
+pub use initramfs::Initramfs;
 pub use install::{CONFIG, Install, Report, install, rollback, uninstall};
 pub use item::{Change, Mode};
 pub use rerun::{Given, Rerun, rerun};

@@ -4,6 +4,7 @@
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags};
 use nix::sched::CloneFlags;
+use nix::sys::statvfs::FsFlags;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -31,6 +32,54 @@ pub fn device(device: &Path, target: &Path, types: &[&str]) -> io::Result<()> {
         }
     }
     Err(last.into())
+}
+
+/// A file system that is writable until this is dropped; one that was read-only is so again then.
+#[derive(Debug)]
+pub struct Writable(Option<(PathBuf, MsFlags)>);
+
+impl Writable {
+    /// Makes the file system mounted on `target` writable.
+    pub fn new(target: &Path) -> io::Result<Writable> {
+        let found = nix::sys::statvfs::statvfs(target)?.flags();
+        if !found.contains(FsFlags::ST_RDONLY) {
+            return Ok(Writable(None));
+        }
+        let kept = [
+            (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),
+            (FsFlags::ST_NODEV, MsFlags::MS_NODEV),
+            (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
+            (FsFlags::ST_RELATIME, MsFlags::MS_RELATIME),
+        ];
+        let flags = kept.into_iter().filter(|(is, _)| found.contains(*is)).map(|(_, flag)| flag).collect();
+        remount(target, flags)?;
+        Ok(Writable(Some((target.to_owned(), flags))))
+    }
+}
+
+impl Drop for Writable {
+    fn drop(&mut self) {
+        if let Some((target, flags)) = &self.0 {
+            // A root that stays writable starts as well as one that is not.
+            let _ = remount(target, *flags | MsFlags::MS_RDONLY);
+        }
+    }
+}
+
+fn remount(target: &Path, flags: MsFlags) -> io::Result<()> {
+    Ok(nix::mount::mount(None::<&str>, target, None::<&str>, MsFlags::MS_REMOUNT | flags, None::<&str>)?)
+}
+
+/// Gives a root that nothing runs in yet this system's /proc, /sys, /dev and /run, where only we see them.
+pub fn furnish(root: &Path) -> io::Result<()> {
+    private_namespace()?;
+    for name in ["proc", "sys", "dev", "run"] {
+        let (from, to) = (Path::new("/").join(name), root.join(name));
+        if to.is_dir() {
+            nix::mount::mount(Some(&from), &to, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>)?;
+        }
+    }
+    Ok(())
 }
 
 /// Detaches a mount, at once.

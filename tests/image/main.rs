@@ -5,6 +5,7 @@
 mod disks;
 mod doctor;
 mod foreign;
+mod initramfs;
 mod install;
 mod interrupted;
 mod refusals;
