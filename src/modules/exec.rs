@@ -51,6 +51,29 @@ pub fn look(ctx: &Context, argv: Vec<OsString>) -> Result<Ran, Failure> {
     run(ctx, Command { argv: expand_all(ctx, argv), read_only: true, ..Command::default() })
 }
 
+/// [`change`], for a command that must end well.
+pub fn checked(ctx: &Context, argv: Vec<OsString>) -> Result<Ran, Failure> {
+    let shown = argv.clone();
+    ended_well(&shown, change(ctx, argv)?)
+}
+
+/// [`look`], for a command that must end well.
+pub fn checked_look(ctx: &Context, argv: Vec<OsString>) -> Result<Ran, Failure> {
+    let shown = argv.clone();
+    ended_well(&shown, look(ctx, argv)?)
+}
+
+/// What Ansible's `run_command` with `check_rc` says of a command that failed.
+fn ended_well(argv: &[OsString], ran: Ran) -> Result<Ran, Failure> {
+    if ran.rc == 0 {
+        return Ok(ran);
+    }
+    let cmd: Vec<String> = argv.iter().map(|a| a.to_string_lossy().into_owned()).collect();
+    let (out, err) = (text(ran.out()), text(ran.err()));
+    let details = [("cmd", text(cmd.join(" "))), ("rc", int(ran.rc)), ("stdout", out), ("stderr", err)];
+    Err(failure(ran.err().trim_end(), details))
+}
+
 /// Runs `command` with the task's environment and as its user.
 pub fn run(ctx: &Context, mut command: Command) -> Result<Ran, Failure> {
     let mut env: Vec<(OsString, OsString)> = Vec::new();

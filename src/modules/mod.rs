@@ -14,6 +14,7 @@ mod blockinfile;
 mod byte_regex;
 mod command;
 mod copy;
+mod cron;
 mod debug;
 pub mod difference;
 mod digest;
@@ -28,11 +29,13 @@ mod group;
 mod hostname;
 mod include_vars;
 pub mod install;
+mod iptables;
 mod json;
 mod lineinfile;
 mod modprobe;
 mod mount;
 mod node_facts;
+mod package_facts;
 pub mod params;
 pub mod paths;
 mod pause;
@@ -144,6 +147,7 @@ pub fn find(name: &str) -> Option<Run> {
         "ansible.builtin.blockinfile" => blockinfile::run,
         "ansible.builtin.command" => command::command,
         "ansible.builtin.copy" => copy::run,
+        "ansible.builtin.cron" => cron::run,
         "ansible.builtin.debug" => debug::run,
         "ansible.builtin.fail" => fail::run,
         "ansible.builtin.file" => file::run,
@@ -151,7 +155,9 @@ pub fn find(name: &str) -> Option<Run> {
         "ansible.builtin.getent" => getent::run,
         "ansible.builtin.group" => group::run,
         "ansible.builtin.include_vars" => include_vars::run,
+        "ansible.builtin.iptables" => iptables::run,
         "ansible.builtin.lineinfile" => lineinfile::run,
+        "ansible.builtin.package_facts" => package_facts::run,
         "ansible.builtin.pause" => pause::run,
         "ansible.builtin.ping" => set_fact::ping,
         "ansible.builtin.raw" => command::raw,

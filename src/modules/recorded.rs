@@ -337,16 +337,27 @@ fn check_mode_changes_nothing() {
 }
 
 /// Runs a module with tools that answer as `answers` says.
-fn with_tools(name: &str, args: Value, answers: Value, check: bool) -> (Result<Outcome, Failure>, Vec<Vec<String>>) {
-    let programs = json!(["loginctl", "sysctl", "sh"]);
-    let tools = Tools::new(programs.as_array().expect("a list"), answers.as_array().expect("a list").clone());
-    let Data::Map(given) = data(&args) else { panic!("arguments are a dictionary") };
-    let outcome = run(name, &given, check, (&tools, Path::new("/")));
-    let trace = tools.trace();
-    (outcome, trace)
+pub fn with_tools(
+    name: &str,
+    args: Value,
+    answers: Value,
+    check: bool,
+) -> (Result<Outcome, Failure>, Vec<Vec<String>>) {
+    let (outcome, tools) = commands(name, &args, &answers, check);
+    (outcome, tools.trace())
 }
 
-fn result(outcome: &Outcome, key: &str) -> Value {
+/// [`with_tools`], with the whole commands.
+pub fn commands(name: &str, args: &Value, answers: &Value, check: bool) -> (Result<Outcome, Failure>, Tools) {
+    let programs = json!(["crontab", "ip6tables", "iptables", "loginctl", "sysctl", "sh"]);
+    let tools = Tools::new(programs.as_array().expect("a list"), answers.as_array().expect("a list").clone());
+    let Data::Map(given) = data(args) else { panic!("arguments are a dictionary") };
+    let outcome = run(name, &given, check, (&tools, Path::new("/")));
+    (outcome, tools)
+}
+
+/// A return value.
+pub fn result(outcome: &Outcome, key: &str) -> Value {
     outcome.result.get(&crate::plan::Key(key)).map_or(Value::Null, plain)
 }
 

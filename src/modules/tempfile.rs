@@ -37,7 +37,8 @@ fn environment_directory(ctx: &Context) -> PathBuf {
     ["TMPDIR", "TEMP", "TMP"].into_iter().find_map(named).filter(|p| p.is_dir()).unwrap_or_else(|| "/tmp".into())
 }
 
-fn create(directory: &Path, (prefix, suffix): (&str, &str), is_directory: bool) -> io::Result<PathBuf> {
+/// Makes a file or directory that only its owner may read, under a name that nobody knew before.
+pub(super) fn create(directory: &Path, (prefix, suffix): (&str, &str), is_directory: bool) -> io::Result<PathBuf> {
     if prefix.contains('/') || suffix.contains('/') {
         return Err(io::Error::new(ErrorKind::InvalidInput, "prefix and suffix must not hold a slash"));
     }

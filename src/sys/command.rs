@@ -35,6 +35,8 @@ pub struct Command {
     pub timeout: Option<Duration>,
     /// Kept out of the record except for its program's name.
     pub secret: bool,
+    /// It gets a session of its own, without a terminal: what would ask there reads standard input.
+    pub detached: bool,
     /// It only looks (getent, systemctl show, visudo -c): run in check mode too, and left out of the list of changes.
     pub read_only: bool,
 }

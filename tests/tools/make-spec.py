@@ -15,8 +15,8 @@ import subprocess
 import sys
 
 MODULES = {
-    "ansible.builtin": """assemble assert async_status blockinfile command copy debug fail fetch file find gather_facts
-        get_url getent group group_by hostname include_vars known_hosts lineinfile pause ping raw replace script service
+    "ansible.builtin": """assemble assert async_status blockinfile command copy cron debug fail fetch file find gather_facts
+        get_url getent group group_by hostname include_vars iptables known_hosts lineinfile package_facts pause ping raw replace script service
         service_facts set_fact set_stats setup shell slurp stat systemd_service tempfile template unarchive uri user
         validate_argument_spec wait_for wait_for_connection""".split(),
     "ansible.posix": "authorized_key mount patch selinux synchronize sysctl".split(),
@@ -63,6 +63,8 @@ CORRECTIONS = {
 KEPT = {"_diff_peek"}
 # Parameters of the argument spec that only action plugins fill in.
 INTERNAL = {"copy": ["checksum_dest"], "command": ["argv_"], "file": [], "unarchive": []}
+# What one action hands to another module where that is the one to do it: service to systemd.
+HANDED_ON = {"service": "daemon_reexec daemon_reload force masked no_block scope".split()}
 # Rules that action plugins check themselves.
 RULES = {
     "debug": {"mutually_exclusive": [["msg", "var"]]},
@@ -225,6 +227,9 @@ def module_table(python, collection, short):
     got = captured(python, full)
     doc = documented(python, full)
     options = merged(short, got["argument_spec"], doc)
+    if short in HANDED_ON:
+        systemd = captured(python, "ansible.builtin.systemd_service")["argument_spec"]
+        options.update({name: systemd[name] for name in HANDED_ON[short]})
     common = got.get("add_file_common_args", False) or "ansible.builtin.files" in json.dumps(doc.get("extends_documentation_fragment", ""))
     common = common or {"seuser", "setype", "owner"} <= set(options)
     extra = {**got, **RULES.get(short, {}), "file_common": common}

@@ -66,12 +66,6 @@ pub(super) fn run_at(ctx: &Context, args: &Args, root: &Path) -> Result<Outcome,
         return Err(Failure::new("'umask' can not be used with 'local'"));
     }
     wanted.demand_one_line()?;
-    if args.flag("generate_ssh_key") && args.text("ssh_key_passphrase").is_some_and(|p| !p.is_empty()) {
-        // ssh-keygen reads it from a terminal, which a boot has not, or as an argument, which everyone can read.
-        let msg = "ssh_key_passphrase cannot be handed to ssh-keygen without showing it to every user of the node; \
-                   make the key without a passphrase, or elsewhere";
-        return Err(Failure::new(msg));
-    }
     let mut report = Report::default();
     wanted.warn(&mut report);
     report.set("name", text(&wanted.name));

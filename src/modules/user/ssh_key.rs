@@ -53,6 +53,7 @@ impl Wanted<'_> {
                 .map_err(|e| self.failed(format!("Failed to create {directory}: {e}")))?;
         }
         let force = self.args.flag("force");
+        let passphrase = self.args.text("ssh_key_passphrase");
         let public = format!("{key}.pub");
         let mut stdin = Vec::new();
         for (path, what) in [(key, "private"), (public.as_str(), "public")] {
@@ -66,6 +67,10 @@ impl Wanted<'_> {
                 return Ok(false);
             }
             report.warnings.push(text(format!("Overwriting existing ssh key {what} file \"{path}\"")));
+            if what == "private" && passphrase.is_some() {
+                // ssh-keygen would ask before it overwrites; Ansible takes that question for an answer.
+                return Ok(false);
+            }
             if what == "private" {
                 stdin = b"y\n".to_vec();
             } else if !self.ctx.check {
@@ -93,8 +98,16 @@ impl Wanted<'_> {
             format!("ansible-generated on {}", String::from_utf8_lossy(&host).trim())
         });
         argv.extend(["-C".into(), comment.into(), "-f".into(), key.into()]);
-        argv.extend(["-N".into(), OsString::new()]);
-        let command = Command { argv, stdin, ..Command::default() };
+        let mut command = Command { argv, stdin, ..Command::default() };
+        match self.args.text("ssh_key_passphrase") {
+            None => command.argv.extend(["-N".into(), OsString::new()]),
+            // An argument would show it to everybody: without a terminal ssh-keygen asks on standard input, twice.
+            Some(passphrase) => {
+                command.stdin = format!("{passphrase}\n{passphrase}\n").into_bytes();
+                command.env = vec![("SSH_ASKPASS_REQUIRE".into(), "never".into())];
+                command.detached = true;
+            }
+        }
         let ran = exec::run(self.ctx, command)?;
         self.demand_success(&ran)
     }

@@ -8,6 +8,7 @@ mod authorized_key;
 mod blockinfile;
 mod command;
 mod copy;
+mod cron;
 mod debug;
 mod fail;
 mod file;
@@ -18,10 +19,12 @@ mod group;
 mod hostname;
 mod include_vars;
 mod infiniband_facts;
+mod iptables;
 mod lineinfile;
 mod modprobe;
 mod mount;
 mod mount_facts;
+mod package_facts;
 mod pause;
 mod ping;
 mod raw;
@@ -56,6 +59,7 @@ pub(super) static ALL: &[&ModuleSpec] = &[
     &blockinfile::SPEC,
     &command::SPEC,
     &copy::SPEC,
+    &cron::SPEC,
     &debug::SPEC,
     &fail::SPEC,
     &file::SPEC,
@@ -66,10 +70,12 @@ pub(super) static ALL: &[&ModuleSpec] = &[
     &hostname::SPEC,
     &include_vars::SPEC,
     &infiniband_facts::SPEC,
+    &iptables::SPEC,
     &lineinfile::SPEC,
     &modprobe::SPEC,
     &mount::SPEC,
     &mount_facts::SPEC,
+    &package_facts::SPEC,
     &pause::SPEC,
     &ping::SPEC,
     &raw::SPEC,

@@ -76,7 +76,10 @@ impl SystemRunner {
         child.arg0(program).args(&command.argv[1..]).env_clear();
         child.envs(self.environment.iter().map(|(k, v)| (k, v))).envs(command.env.iter().map(|(k, v)| (k, v)));
         child.current_dir(command.cwd.as_deref().unwrap_or(&self.directory));
-        child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if !command.detached {
+            child.process_group(0);
+        }
         become_other(&mut child, command);
         child.spawn().map_err(|e| match e.kind() {
             ErrorKind::NotFound if !full.exists() => CommandError::NotFound(shown),
@@ -121,13 +124,16 @@ impl Runner for SystemRunner {
 /// Makes the child another user, with a umask of its own, before it runs the program.
 #[expect(unsafe_code, reason = "what happens between fork and exec can only be said in an unsafe closure")]
 fn become_other(child: &mut std::process::Command, command: &Command) {
-    let (user, umask) = (command.user.clone(), command.umask);
+    let (user, umask, detached) = (command.user.clone(), command.umask, command.detached);
     // A thread that is another user for its files must not hand half of that user on to a program.
     let assumed = identity::is_assumed();
-    if user.is_none() && umask.is_none() && !assumed {
+    if user.is_none() && umask.is_none() && !assumed && !detached {
         return;
     }
     let switch = move || -> io::Result<()> {
+        if detached {
+            nix::unistd::setsid()?;
+        }
         if assumed {
             identity::regain()?;
         }

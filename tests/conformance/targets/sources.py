@@ -3,6 +3,7 @@
 All of it is fetched once into the cache (build/targets; COMPUTE_INIT_CACHE names another place) and never committed.
 """
 
+import hashlib
 import os
 import pathlib
 import shutil
@@ -19,6 +20,8 @@ PACKAGES = (
     " python3-packaging python3-cryptography python3-resolvelib python3-passlib acl at patch rsync iptables lvm2 libuser"
     " faketime openssh-server openssh-client locales cron zip unzip bzip2 xz-utils zstd file e2fsprogs xfsprogs git attr"
     " gawk less curl ca-certificates expect diffutils"
+    # What setups install with Ansible is there already: no package comes over a network that leads nowhere.
+    " python3-apt python3-pip python3-virtualenv python3-venv faketime"
 ).split()
 
 
@@ -57,10 +60,11 @@ def layer():
 
 def root():
     """A Debian root with everything that the targets call."""
-    tree = CACHE / "root"
+    digest = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:12]
+    tree = CACHE / f"root-{digest}"
     if tree.exists():
         return tree
-    tar = CACHE / "root.tar"
+    tar = CACHE / f"root-{digest}.tar"
     if not tar.exists():
         sites = ["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages", "Codename: bookworm"]
         mirror = subprocess.run(sites, check=True, stdout=subprocess.PIPE, text=True).stdout.split("\n")[0]
@@ -69,7 +73,7 @@ def root():
         command += ["--dpkgopt=force-unsafe-io", "--include=" + ",".join(PACKAGES), "bookworm", CACHE / "part.tar", mirror]
         subprocess.run(["nice", "-n", "5", *command], check=True)
         (CACHE / "part.tar").rename(tar)
-    part = CACHE / "root.part"
+    part = tree.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     subprocess.run(["tar", "--numeric-owner", "--xattrs", "-xf", tar, "-C", part], check=True)
