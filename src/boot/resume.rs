@@ -19,6 +19,8 @@ const DRAINING: Duration = Duration::from_secs(60);
 const TICK: f64 = 0.1;
 /// A slurmd that runs has registered by then, unless slurmctld is away.
 const REGISTERS: Duration = Duration::from_secs(10);
+/// How long to look on after resuming. Slurm asks a node that it resumes for a sign of life at once.
+const ANSWERS: Duration = Duration::from_secs(30);
 /// How far the node's clock may have been set after its slurmd started.
 const SLACK: f64 = 5.0;
 
@@ -70,18 +72,35 @@ pub fn run(session: &mut Session, _applied: &Applied) -> Result<((), String), St
     };
     match decide(&node, session.config.resume) {
         Decision::Leave(why) => note(&why),
-        Decision::Resume(why) => give_back(runner, &host, &why, &mut backoff),
+        Decision::Resume(why) => give_back(runner, &host, &why, session.config.resume, &mut backoff),
     }
 }
 
-/// Asks for resumption and looks whether it came about: Slurm refuses it while the node still registers.
-fn give_back(runner: &dyn Runner, host: &str, why: &str, backoff: &mut Backoff) -> Result<((), String), Stop> {
+/// Asks for resumption and looks whether it came about: Slurm refuses it while the node still registers, and holds a
+/// node that it resumed down again where it takes the next registration for another reboot. So it is done when Slurm
+/// has heard from the node after resuming it. What somebody else does to the node meanwhile stays.
+fn give_back(
+    runner: &dyn Runner,
+    host: &str,
+    why: &str,
+    policy: Policy,
+    backoff: &mut Backoff,
+) -> Result<((), String), Stop> {
+    let mut resumed: Option<Instant> = None;
     loop {
-        let asked = slurm::resume(runner, host);
+        let asked = if resumed.is_none() { slurm::resume(runner, host) } else { Ok(()) };
         let trouble = match (asked, slurm::show(runner, host)) {
             (_, Asked::Node(node)) if !node.out() => {
-                return Ok(((), format!("resumed ({why}), now {}", node.state)));
+                let since = *resumed.get_or_insert_with(Instant::now);
+                if !node.silent() || since.elapsed() > ANSWERS {
+                    return Ok(((), format!("resumed ({why}), now {}", node.state)));
+                }
+                "slurmctld has not heard from it since".to_owned()
             }
+            (_, Asked::Node(node)) if resumed.take().is_some() => match decide(&node, policy) {
+                Decision::Leave(why) => return Ok(((), why)),
+                Decision::Resume(why) => format!("it is {} again ({why})", node.state),
+            },
             (Err(e), _) => e,
             (Ok(()), Asked::Node(node)) => format!("it stays {}", node.state),
             (Ok(()), _) => "slurmctld does not answer".to_owned(),

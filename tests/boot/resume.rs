@@ -85,6 +85,26 @@ fn slurm_may_see_the_reboot_late() {
     assert!(boot.out.contains("resumed (reason: Node unexpectedly rebooted), now IDLE"), "{}", boot.out);
 }
 
+/// Slurm asks a node that it resumed for a sign of life, and may take that for another reboot.
+#[test]
+fn a_node_that_goes_down_again_is_resumed_again() {
+    for (then, wanted, told) in [
+        (show("DOWN", "Node unexpectedly rebooted"), 2, "now IDLE"),
+        (show("IDLE+DRAIN", "maintenance"), 1, "stays drained: it is not ours to resume (reason: maintenance)"),
+        (show("IDLE", ""), 1, "now IDLE"),
+    ] {
+        let bench = Bench::new();
+        slurm(&bench, "");
+        bench.write("bin/slurm/show.0", show("DOWN", "Node unexpectedly rebooted"));
+        bench.write("bin/slurm/show.1", show("IDLE*", ""));
+        bench.write("bin/slurm/show.2", &then);
+        let boot = bench.boot(&[]);
+        boot.ready();
+        assert_eq!(updates(&bench), vec![RESUME; wanted], "{then}: {}", boot.out);
+        assert!(boot.out.contains(told), "{then}: {}", boot.out);
+    }
+}
+
 #[test]
 fn slurm_that_stays_away_costs_the_deadline_and_is_tried_again() {
     for file in ["away", "show.silent", "stubborn"] {
