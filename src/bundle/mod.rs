@@ -4,6 +4,7 @@
 //! `verify` (signature, format, digests, plan) -> [`Verified`], which is the only way to a plan that may be acted
 //! upon. This room writes no files and decides no policy.
 
+pub mod age;
 mod archive;
 mod digest;
 mod fault;
