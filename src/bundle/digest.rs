@@ -31,6 +31,11 @@ impl Digest {
         }
     }
 
+    /// The digest itself.
+    pub fn bytes(&self) -> [u8; 32] {
+        self.0
+    }
+
     /// The hex digits alone: the name of a blob.
     pub fn hex(&self) -> String {
         let mut hex = String::with_capacity(64);

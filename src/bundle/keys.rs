@@ -78,6 +78,16 @@ impl SigningKey {
         PublicKey(self.0.verifying_key())
     }
 
+    /// A secret for `purpose` that only who has this key can make.
+    #[cfg(feature = "builder")]
+    pub fn secret_for(&self, purpose: &str) -> [u8; 32] {
+        let mut secret = [0; 32];
+        hkdf::Hkdf::<sha2::Sha256>::new(None, &self.0.to_bytes())
+            .expand(purpose.as_bytes(), &mut secret)
+            .expect("32 bytes are few enough for HKDF-SHA256");
+        secret
+    }
+
     pub(super) fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.0.sign(message).to_bytes()
     }

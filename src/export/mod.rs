@@ -1,8 +1,10 @@
 //! What the control node serves to its compute nodes: from an inventory to what each node needs of it, and from there
 //! to the generation on disk. This room reads the inventory and decides; it configures nothing.
 
+pub mod generation;
 mod json;
 mod listing;
+pub mod recipients;
 
 pub use listing::list;
 

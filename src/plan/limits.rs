@@ -30,6 +30,12 @@ pub const EXPORT_TOTAL: u64 = 256 << 20;
 pub const EXPORT_OTHERS: u64 = 1 << 30;
 /// Files staged from the export.
 pub const EXPORT_FILES: usize = 4096;
+/// Bytes of an export's signed index; that of 100,000 hosts takes 40 kB.
+pub const EXPORT_INDEX: u64 = 256 << 10;
+/// Bytes of a shard of an export, or of a host's own index in it.
+pub const EXPORT_PART: u64 = 4 << 20;
+/// Bytes of an age identity's file; one by age-keygen takes 189.
+pub const IDENTITY: u64 = 16 << 10;
 /// Bytes of one YAML document.
 pub const YAML: usize = 64 << 20;
 /// Bytes of a decrypted text that is looked for in output, to mask it; a longer one is a file, not a password.

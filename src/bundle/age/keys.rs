@@ -49,7 +49,9 @@ impl Recipient {
             return Err(AgeKeyError("a text this long is not an age recipient".to_owned()));
         }
         if text.to_ascii_lowercase().starts_with(SECRET) {
-            return Err(AgeKeyError("it is an age identity, which is secret; the recipient (age1...) is wanted".into()));
+            return Err(AgeKeyError(
+                "it is an age identity, which is secret; the recipient (age1...) is wanted".into(),
+            ));
         }
         if text.starts_with("ssh-") {
             return Err(bad("keys of ssh are not taken, only X25519 (age-keygen)"));
