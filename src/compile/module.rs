@@ -30,7 +30,6 @@ pub const PACKAGES: &[&str] = &[
     "homebrew",
     "npm",
     "package",
-    "package_facts",
     "pacman",
     "pip",
     "portage",

@@ -309,13 +309,20 @@ fn a_hash_that_cannot_be_set_fails_the_task() {
 }
 
 #[test]
-fn a_passphrase_of_a_key_is_refused() {
-    let spec_of_all = read("cases.json");
+fn a_passphrase_of_a_key_is_in_no_argument() {
+    let mut spec_of_all = read("cases.json");
+    spec_of_all["programs"].as_array_mut().expect("programs").push(json!("ssh-keygen"));
     let args = json!({"name": "alice", "generate_ssh_key": true, "ssh_key_passphrase": "hunter2"});
+    let case =
+        json!({"module": "user", "args": args, "answers": [{"argv": ["ssh-keygen", "-t"], "rc": 1, "stderr": "no"}]});
     let scratch = tempfile::tempdir().expect("a scratch directory");
-    let (outcome, tools) = play(&spec_of_all, &json!({"module": "user", "args": args}), scratch.path());
-    assert!(outcome.is_err_and(|f| f.msg.contains("ssh_key_passphrase") && !f.msg.contains("hunter2")));
-    assert!(tools.trace().is_empty());
+    let (outcome, tools) = play(&spec_of_all, &case, scratch.path());
+    let msg = outcome.map(|_| ()).expect_err("ssh-keygen fails").msg;
+    assert_eq!(msg, "no", "{:?}", tools.trace());
+    let calls = tools.calls.borrow();
+    let made = calls.iter().find(|c| words(c)[0] == "ssh-keygen").expect("a key is made");
+    assert!(made.detached && made.stdin == b"hunter2\nhunter2\n");
+    assert!(!words(made).iter().any(|w| w.contains("hunter2") || w == "-N"));
 }
 
 /// Check mode runs nothing but what only looks.
