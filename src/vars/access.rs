@@ -4,7 +4,7 @@ use super::compare::TextKey;
 use super::env::Env;
 use super::error::{Outcome, TemplateError};
 use super::methods;
-use super::value::{Method, Text, Value};
+use super::value::{Dict, Method, Text, Value};
 use crate::plan::limits;
 use std::rc::Rc;
 
@@ -142,6 +142,12 @@ impl Env<'_> {
 
     /// The Python attribute `name` alone, as the filter `attr` sees it.
     pub fn attribute(&self, value: &Value, name: &str) -> Outcome<Option<Value>> {
+        if name == "__class__" && !matches!(value, Value::Undefined(_) | Value::Object(_)) {
+            // `x.__class__.__name__`: how roles told types apart before there was type_debug.
+            let mut class = Dict::default();
+            Value::dict_insert(&mut class, Value::str("__name__"), Value::str(value.type_name()))?;
+            return Ok(Some(Value::dict(class)));
+        }
         if name.starts_with("__") {
             return Ok(None);
         }
@@ -248,17 +254,14 @@ impl Env<'_> {
                 }
                 Value::list(pick(len).into_iter().filter_map(|i| r.get(i as i128)).map(Value::Int).collect())
             }
-            // What cannot be subscripted is undefined in Jinja.
-            other => Value::undefined_because(
-                format!(
-                    "{} object has no element slice({}, {}, {})",
-                    other.type_name(),
-                    bounds[0].repr()?,
-                    bounds[1].repr()?,
-                    bounds[2].repr()?
-                ),
-                None,
-            ),
+            // A key that is absent is undefined in Jinja; a slice of what has none is a mistake.
+            Value::Dict(_) | Value::Object(_) => {
+                return Err(TemplateError::other("unhashable type: 'slice'"));
+            }
+            other => {
+                let name = if matches!(other, Value::None) { "NoneType" } else { other.type_name() };
+                return Err(TemplateError::other(format!("'{name}' object is not subscriptable")));
+            }
         })
     }
 }

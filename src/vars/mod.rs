@@ -15,6 +15,7 @@ mod eval;
 mod filters;
 mod format;
 mod glob;
+mod hashset;
 mod hostvars;
 mod ipaddr;
 pub mod jinja;

@@ -175,8 +175,8 @@ fn decode(json: &Json) -> Data {
     match json {
         Json::Null => Data::Null,
         Json::Bool(b) => Data::Bool(*b),
-        Json::Number(n) => match n.as_i64() {
-            Some(i) => Data::Int(i.into()),
+        Json::Number(n) => match n.as_i128() {
+            Some(i) => Data::Int(i),
             None => Data::Float(n.as_f64().unwrap_or(f64::NAN)),
         },
         Json::String(s) => Data::str(s.as_str()),

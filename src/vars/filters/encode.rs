@@ -329,7 +329,9 @@ pub fn urlsplit(_: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
     let [query, alias] = args.bind("split_url", ["query", "alias"], 0)?;
     let text = soft(&value)?;
     let failed = |problem: String| TemplateError::other(format!("unable to split the URL: {problem}"));
-    let url = url_parts(text.as_str()).map_err(failed)?;
+    // As browsers read URLs: without line breaks and tabs, and without control characters before them.
+    let plain = text.as_str().replace(['\t', '\r', '\n'], "");
+    let url = url_parts(plain.trim_start_matches(|c| c <= ' ')).map_err(failed)?;
     let (user, host) = match url.netloc.rsplit_once('@') {
         Some((user, host)) => (Some(user), host),
         None => (None, url.netloc),

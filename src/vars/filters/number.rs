@@ -17,6 +17,12 @@ pub fn abs(_: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
 
 /// Python's `int(text, base)`.
 pub fn parse_int(text: &str, base: u32) -> Option<i128> {
+    let (digits, base) = int_literal(text, base)?;
+    i128::from_str_radix(&digits, base).ok()
+}
+
+/// The digits of an integer with their sign, and the base they are in.
+fn int_literal(text: &str, base: u32) -> Option<(String, u32)> {
     let text = pytext::strip(text);
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -47,7 +53,7 @@ pub fn parse_int(text: &str, base: u32) -> Option<i128> {
         return None;
     }
     let sign = if negative { "-" } else { "" };
-    i128::from_str_radix(&format!("{sign}{digits}"), base).ok()
+    Some((format!("{sign}{digits}"), base))
 }
 
 /// Decimal digits of other scripts count as digits.
@@ -89,7 +95,15 @@ pub fn int(_: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
             if base != 0 && !(2..=36).contains(&base) {
                 None
             } else {
-                parse_int(text.as_str(), base as u32).or_else(|| parse_float(text.as_str()).and_then(truncated))
+                match int_literal(text.as_str(), base as u32) {
+                    Some((digits, base)) => Some(i128::from_str_radix(&digits, base).map_err(|_| {
+                        TemplateError::other(format!(
+                            "int: {} is beyond 127 bits, which is all there is here",
+                            text.as_str()
+                        ))
+                    })?),
+                    None => parse_float(text.as_str()).and_then(truncated),
+                }
             }
         }
         Value::Float(f) => truncated(*f),

@@ -1,8 +1,10 @@
-//! Set theory, combinations and zips. Python's sets have no order that could be kept; ours is that of the input.
+//! Set theory, combinations and zips. Sets of integers come in Python's order; those of text have none that could be
+//! kept, and come in that of the input.
 
 use super::args::{flag, given, integer, unless_none};
 use super::attribute::KeyOf;
 use super::number::bounded;
+use crate::vars::hashset::{Operator, combined};
 use crate::vars::{CallArgs, Env, Outcome, Set, TemplateError, Value};
 
 /// The items as a set; `None` where one cannot be hashed.
@@ -59,7 +61,10 @@ fn pair(env: &Env, name: &str, value: &Value, args: CallArgs) -> Outcome<Pair> {
 pub fn union(env: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
     let Pair { a, b, sets } = pair(env, "union", &value, args)?;
     let items = match sets {
-        Some((x, y)) => x.union(&y).cloned().collect(),
+        Some((x, y)) => match combined(&x, &y, Operator::Union) {
+            Some(items) => items,
+            None => x.union(&y).cloned().collect(),
+        },
         None => distinct(env, a.into_iter().chain(b).collect())?,
     };
     Ok(Value::list(items))
@@ -68,7 +73,10 @@ pub fn union(env: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
 pub fn intersect(env: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
     let Pair { a, b, sets } = pair(env, "intersect", &value, args)?;
     let items = match sets {
-        Some((x, y)) => x.intersection(&y).cloned().collect(),
+        Some((x, y)) => match combined(&x, &y, Operator::Intersection) {
+            Some(items) => items,
+            None => x.intersection(&y).cloned().collect(),
+        },
         None => {
             let mut common = Vec::new();
             for item in a {
@@ -85,7 +93,10 @@ pub fn intersect(env: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
 pub fn difference(env: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
     let Pair { a, b, sets } = pair(env, "difference", &value, args)?;
     let items = match sets {
-        Some((x, y)) => x.difference(&y).cloned().collect(),
+        Some((x, y)) => match combined(&x, &y, Operator::Difference) {
+            Some(items) => items,
+            None => x.difference(&y).cloned().collect(),
+        },
         None => distinct(env, without(env, a, &b)?)?,
     };
     Ok(Value::list(items))
@@ -104,7 +115,10 @@ fn without(env: &Env, a: Vec<Value>, b: &[Value]) -> Outcome<Vec<Value>> {
 pub fn symmetric_difference(env: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
     let Pair { a, b, sets } = pair(env, "symmetric_difference", &value, args)?;
     let items = match sets {
-        Some((x, y)) => x.symmetric_difference(&y).cloned().collect(),
+        Some((x, y)) => match combined(&x, &y, Operator::Symmetric) {
+            Some(items) => items,
+            None => x.symmetric_difference(&y).cloned().collect(),
+        },
         None => {
             let mut either = without(env, a.clone(), &b)?;
             either.extend(without(env, b, &a)?);

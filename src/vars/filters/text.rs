@@ -124,7 +124,7 @@ pub fn indent(env: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
     Ok(like(text, out))
 }
 
-pub fn truncate(_: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
+pub fn truncate(env: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
     let [length, killwords, end, leeway] = args.bind("do_truncate", ["length", "killwords", "end", "leeway"], 0)?;
     let length = integer(length, 255)?;
     let leeway = integer(unless_none(leeway), 5)?;
@@ -135,6 +135,9 @@ pub fn truncate(_: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
     }
     if leeway < 0 {
         return Err(TemplateError::other(format!("expected leeway >= 0, got {leeway}")));
+    }
+    if !matches!(value, Value::Str(_)) && value.length(env)? as i128 <= length.saturating_add(leeway) {
+        return Ok(value);
     }
     let text = text(&value, "rsplit")?;
     let chars: Vec<char> = text.as_str().chars().collect();

@@ -1,11 +1,11 @@
 //! Jinja's `urlize`: links around what looks like a URL or an e-mail address.
 
-use super::args::{flag, integer, like, soft, text, unless_none};
+use super::args::{flag, integer, like, soft, unless_none};
 use super::markup::escaped;
 use crate::sys::order;
 use crate::vars::pyre::{Flags, Regex};
 use crate::vars::pytext::{is_space, words};
-use crate::vars::{CallArgs, Env, Outcome, TemplateError, Value};
+use crate::vars::{CallArgs, Env, Outcome, TemplateError, Text, Value};
 use std::fmt::Write;
 
 /// What a word must look like to be linked: a scheme or `www.` and a name, a name under a well-known domain, or a
@@ -29,7 +29,7 @@ struct Links {
 pub fn urlize(env: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
     let names = ["trim_url_limit", "nofollow", "target", "rel", "extra_schemes"];
     let [limit, nofollow, target, rel, schemes] = args.bind("do_urlize", names, 0)?;
-    let source = text(&value, "splitlines")?;
+    let source = Text::new(value.defined()?.text()?);
     let limit = unless_none(limit).map(|l| integer(Some(l), 0)).transpose()?;
     let rel = unless_none(rel).map_or(Ok(String::new()), |r| r.text())?;
     let mut relations: Vec<&str> = words(&rel).chain(["noopener"]).collect();
@@ -71,7 +71,7 @@ pub fn urlize(env: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
         out.push_str(&piece[word.len()..]);
     }
     env.check_size(out.len())?;
-    Ok(like(source, out))
+    Ok(like(&source, out))
 }
 
 impl Links {

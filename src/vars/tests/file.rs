@@ -19,10 +19,19 @@ enum Kind {
 fn path(value: &Value) -> Outcome<String> {
     match value.defined()? {
         Value::Str(text) => Ok(text.as_str().to_owned()),
+        Value::Bytes(bytes) => Ok(String::from_utf8_lossy(bytes).into_owned()),
         other => {
             let name = other.type_name();
             Err(TemplateError::other(format!("stat: path should be string, bytes, os.PathLike or integer, not {name}")))
         }
+    }
+}
+
+/// A path, or the number of an open file, as stat takes it.
+fn path_or_file(value: &Value) -> Outcome<String> {
+    match value {
+        Value::Bool(_) | Value::Int(_) => Ok(format!("/proc/self/fd/{}", value.as_int().unwrap_or(-1))),
+        _ => path(value),
     }
 }
 
@@ -53,17 +62,17 @@ fn in_bundle(env: &Env, path: &str) -> Kind {
 
 pub fn exists(env: &Env, value: Value, args: CallArgs) -> Outcome<bool> {
     none("exists", args)?;
-    Ok(kind(env, &path(&value)?) != Kind::Missing)
+    Ok(kind(env, &path_or_file(&value)?) != Kind::Missing)
 }
 
 pub fn directory(env: &Env, value: Value, args: CallArgs) -> Outcome<bool> {
     none("isdir", args)?;
-    Ok(kind(env, &path(&value)?) == Kind::Directory)
+    Ok(kind(env, &path_or_file(&value)?) == Kind::Directory)
 }
 
 pub fn regular(env: &Env, value: Value, args: CallArgs) -> Outcome<bool> {
     none("isfile", args)?;
-    Ok(kind(env, &path(&value)?) == Kind::Regular)
+    Ok(kind(env, &path_or_file(&value)?) == Kind::Regular)
 }
 
 pub fn link(_: &Env, value: Value, args: CallArgs) -> Outcome<bool> {
