@@ -1,39 +1,275 @@
-//! `export`: what the control node serves to its nodes, from an inventory.
+//! `export`: what the control node serves to its nodes, from an inventory and the roles that they run.
 
-use super::{Exit, Ui, vault};
-use crate::export;
-use crate::source::inventory;
+use super::origin::{Origin, Outcome};
+use super::{Exit, Ui, vault, verify};
+use crate::bundle::Trust;
+use crate::export::check::{self, Unresolved};
+use crate::export::cluster::{self, Made, Making};
+use crate::export::resolve::{Problem, Resolver};
+use crate::export::scope::World;
+use crate::export::secret::Patterns;
+use crate::export::wanted::{self, Wanted};
+use crate::export::{self, classic, files};
+use crate::plan::{Data, Plan};
+use crate::source::inventory::{self, Inventory};
+use crate::vars::vault::Keyring;
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::rc::Rc;
+
+/// The group whose hosts are exported where no limit is given.
+const USUAL: &str = "compute_init";
+/// Hosts that are named in a message.
+const NAMED: usize = 4;
 
 /// Write what compute nodes need to rejoin, from an Ansible inventory
+///
+/// Of every host's variables only those are exported that the roles can use, with what these refer to. Exits with 2
+/// where a lookup or an encrypted value cannot be resolved; --check also evaluates every variable that a role uses, for
+/// every host, writes nothing, and exits with 2 where one is unresolved.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// An inventory: a file or directory as Ansible reads it, the JSON of `ansible-inventory --list`, or `-` for the
     /// latter on standard input; may be repeated
     #[arg(short, long, value_name = "SOURCE", required = true)]
     inventory: Vec<String>,
+    /// The directory that nodes mount
+    #[arg(long, value_name = "DIR", default_value = "/exports/cluster")]
+    dest: PathBuf,
+    /// How it is written
+    #[arg(long, value_enum, default_value = "classic")]
+    layout: Layout,
+    /// Hosts to export, as a pattern of Ansible [default: the group compute_init where there is one, else all]
+    #[arg(short, long, value_name = "PATTERN")]
+    limit: Option<String>,
+    /// What the nodes run: a signed bundle, instead of a source
+    #[arg(long, value_name = "BUNDLE", conflicts_with = "source")]
+    bundle: Option<PathBuf>,
+    /// Directory of the keys that the bundle's signature is checked with
+    #[arg(long, value_name = "DIR", default_value = "/etc/compute-init/trust.d")]
+    trust: PathBuf,
+    #[command(flatten)]
+    origin: Origin,
+    /// The site's own files: hosts, cacerts/, manila_share_info.yml, hostconfig/HOST/*, and templates that are rendered for
+    /// each host (hostconfig/*.j2)
+    #[arg(long, value_name = "DIR")]
+    files: Option<PathBuf>,
     /// A fact cache of Ansible (`jsonfile`)
     #[arg(long, value_name = "DIR")]
     facts: Option<PathBuf>,
-    /// Only print what the inventory came to, as `ansible-inventory --list` does
+    /// Where lookups of the inventory look for files [default: the current directory]
+    #[arg(long, value_name = "DIR")]
+    playbook_dir: Option<PathBuf>,
+    /// Names of further variables that are secrets, as a shell pattern; may be repeated
+    #[arg(long, value_name = "PATTERN")]
+    secret: Vec<String>,
+    /// Owner of the files in today's layout, whom the share squashes root to
+    #[arg(long, value_name = "UID", default_value_t = 301)]
+    uid: u32,
+    /// Only test the inventory: write nothing
     #[arg(long)]
+    check: bool,
+    /// Only print what the inventory came to, as `ansible-inventory --list` does
+    #[arg(long, conflicts_with = "check")]
     list: bool,
+    /// Only print what this host would be given, in the same form
+    #[arg(long, value_name = "HOST", conflicts_with_all = ["check", "list"])]
+    view: Option<String>,
     #[command(flatten)]
     vault: vault::Passwords,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Layout {
+    /// Today's: hostvars/HOST/hostvars.yml, readable by whoever can mount it
+    Classic,
+}
+
 pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
     let keyring = vault::keyring(&args.vault)?;
-    let sources = inventory::Sources {
-        inventories: &args.inventory,
-        playbook_dir: None,
-        facts: args.facts.as_deref(),
-        keyring: &keyring,
-    };
-    let inventory = inventory::read(&sources)?;
+    ui.progress(&format!("reading {}", args.inventory.join(", ")));
+    let inventory = Rc::new(read(args, &keyring)?);
     if args.list {
         ui.print(&serde_json::to_string_pretty(&export::list(&inventory))?)?;
         return Ok(Exit::Done);
     }
+    let hosts = hosts(args, &inventory)?;
+    let Some((wanted, defaults)) = roles(args, ui)? else { return Ok(Exit::Source) };
+    let mut world = World::new(Rc::clone(&inventory), defaults, Rc::clone(&keyring));
+    if let Some(dir) = &args.playbook_dir {
+        world = world.in_directory(dir.clone());
+    }
+    let world = Rc::new(world);
+    ui.progress(&format!("following what the roles of {} hosts use", hosts.len()));
+    let making =
+        Making { hosts: &hosts, wanted: &wanted, patterns: Patterns::new(args.secret.clone()), check: args.check };
+    let mut made = cluster::make(&world, making);
+    if let Some(name) = &args.view {
+        let host = made.export.hosts.get(name).with_context(|| format!("{name} is not one of the hosts to export"))?;
+        ui.print(&serde_json::to_string_pretty(&export::view(name, host))?)?;
+        return Ok(Exit::Done);
+    }
+    if let Some(dir) = &args.files {
+        let broken = files::add(dir, &world, &hosts, &mut made.export);
+        made.problems.extend(broken.with_context(|| format!("reading {}", dir.display()))?);
+    }
+    let unresolved = match args.check {
+        true => check::unresolved(&world, &wanted, &hosts),
+        false => BTreeMap::new(),
+    };
+    let report =
+        Report { inventory: &inventory, made: &made, wanted: &wanted, unresolved: &unresolved, keyring: &keyring };
+    report.say(ui);
+    if !made.problems.is_empty() || !unresolved.is_empty() || args.check {
+        let exit = if made.problems.is_empty() && unresolved.is_empty() { Exit::Done } else { Exit::Source };
+        let verb = if args.check { "checked" } else { "nothing is exported" };
+        ui.result(&report.json(&hosts), &format!("{verb}: {} hosts, {}", hosts.len(), report.counts()))?;
+        return Ok(exit);
+    }
+    ui.progress(&format!("writing {}", args.dest.display()));
+    let mut resolver = Resolver::new(Rc::clone(&world), Patterns::new(Vec::new()));
+    let owner = classic::Owner { uid: args.uid, gid: args.uid };
+    let written = match args.layout {
+        Layout::Classic => classic::write(&args.dest, &world, &made.export, &mut resolver, owner)?,
+    };
+    let text = format!(
+        "exported   {} hosts to {}\nfiles      {} ({} changed), {} bytes",
+        hosts.len(),
+        args.dest.display(),
+        written.files,
+        written.changed,
+        written.bytes
+    );
+    let mut value = report.json(&hosts);
+    value["written"] = json!(written);
+    ui.result(&value, &text)?;
     Ok(Exit::Done)
+}
+
+fn read(args: &Args, keyring: &Keyring) -> anyhow::Result<Inventory> {
+    if args.inventory.iter().filter(|i| *i == "-").count() > 1 {
+        bail!("standard input can be one inventory only");
+    }
+    let sources = inventory::Sources {
+        inventories: &args.inventory,
+        playbook_dir: args.playbook_dir.as_deref(),
+        facts: args.facts.as_deref(),
+        keyring,
+    };
+    Ok(inventory::read(&sources)?)
+}
+
+/// The hosts to export; nodes know themselves by the first label of their names.
+fn hosts(args: &Args, inventory: &Inventory) -> anyhow::Result<Vec<u32>> {
+    let usual = if inventory.group(USUAL).is_some_and(|g| !g.is_empty()) { USUAL } else { "all" };
+    let pattern = args.limit.as_deref().unwrap_or(usual);
+    let mut hosts = inventory.matching(pattern).map_err(anyhow::Error::msg)?;
+    if hosts.is_empty() {
+        bail!("the pattern {pattern} leaves no host to export");
+    }
+    hosts.sort_unstable();
+    if let Some((short, names)) = cluster::namesakes(inventory, &hosts).into_iter().next() {
+        bail!("{} are all {short} to themselves: the export names nodes by their short names", names.join(" and "));
+    }
+    Ok(hosts)
+}
+
+/// What the bundle's or the source's roles ask for, and their defaults; nothing where the source is refused.
+fn roles(args: &Args, ui: &Ui) -> anyhow::Result<Option<(Wanted, HashMap<String, Rc<Data>>)>> {
+    if let Some(path) = &args.bundle {
+        let verified = verify::open(path, &Trust::directory(&args.trust)?)?;
+        let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+        for (name, file) in &verified.plan().files {
+            files.push((name.clone(), verified.file(file)?));
+        }
+        let plan = verified.plan();
+        let wanted = wanted::read(plan, files.iter().map(|(n, b)| (n.as_str(), b.as_slice())))?;
+        return Ok(Some((wanted, defaults(plan))));
+    }
+    match args.origin.compile(ui)? {
+        Outcome::Compiled(compiled) => {
+            let files = compiled.files.iter().map(|(n, f)| (n.as_str(), &*f.bytes));
+            Ok(Some((wanted::read(&compiled.plan, files)?, defaults(&compiled.plan))))
+        }
+        Outcome::Refused(..) => Ok(None),
+    }
+}
+
+fn defaults(plan: &Plan) -> HashMap<String, Rc<Data>> {
+    let maps = plan.roles.values().flat_map(|r| r.defaults.values());
+    let pairs = maps.flat_map(|m| m.iter()).filter_map(|(k, v)| Some((k.as_str()?.to_owned(), Rc::new(v.clone()))));
+    pairs.collect()
+}
+
+/// What there is to say of an export.
+struct Report<'a> {
+    inventory: &'a Inventory,
+    made: &'a Made,
+    wanted: &'a Wanted,
+    unresolved: &'a BTreeMap<Unresolved, BTreeSet<u32>>,
+    keyring: &'a Keyring,
+}
+
+impl Report<'_> {
+    /// `4 hosts: n0, n1, n2, n3`.
+    fn hosts(&self, hosts: &BTreeSet<u32>) -> String {
+        let names: Vec<&str> = hosts.iter().take(NAMED).map(|h| self.inventory.name(*h)).collect();
+        let more = if hosts.len() > NAMED { ", ..." } else { "" };
+        let plural = if hosts.len() == 1 { "host" } else { "hosts" };
+        format!("{} {plural}: {}{more}", hosts.len(), names.join(", "))
+    }
+
+    fn say(&self, ui: &Ui) {
+        if ui.json() {
+            return;
+        }
+        for (place, what) in &self.made.dynamic {
+            ui.warn(&format!("{place}: {what}"));
+        }
+        for (Problem { place, message }, hosts) in &self.made.problems {
+            ui.error(&format!("{place}: {} ({})", self.keyring.masked(message), self.hosts(hosts)));
+        }
+        for (unresolved, hosts) in self.unresolved {
+            let Unresolved { role, variable, place, why } = unresolved;
+            ui.error(&format!("{place}: {role} uses {variable}: {} ({})", self.keyring.masked(why), self.hosts(hosts)));
+        }
+    }
+
+    fn counts(&self) -> String {
+        format!(
+            "{} unresolved variables, {} errors, {} warnings",
+            self.unresolved.len(),
+            self.made.problems.len(),
+            self.made.dynamic.len()
+        )
+    }
+
+    fn json(&self, hosts: &[u32]) -> Value {
+        let names =
+            |hosts: &BTreeSet<u32>| hosts.iter().map(|h| self.inventory.name(*h).to_owned()).collect::<Vec<_>>();
+        let mut unresolved: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+        for (u, hosts) in self.unresolved {
+            let why = self.keyring.masked(&u.why);
+            let entry = json!({ "variable": u.variable, "place": u.place, "why": why, "hosts": names(hosts) });
+            unresolved.entry(&u.role).or_default().push(entry);
+        }
+        let uses: BTreeMap<&str, BTreeSet<&String>> = self
+            .wanted
+            .roles
+            .iter()
+            .map(|(role, asked)| (role.as_str(), asked.variables.keys().chain(&asked.optional).collect()))
+            .collect();
+        let problem = |(p, hosts): (&Problem, &BTreeSet<u32>)| json!({ "place": p.place, "message": self.keyring.masked(&p.message), "hosts": names(hosts) });
+        let dynamic = |(place, what): (&String, &String)| json!({ "place": place, "message": what });
+        json!({
+            "hosts": hosts.len(),
+            "uses": uses,
+            "unresolved": unresolved,
+            "errors": self.made.problems.iter().map(problem).collect::<Vec<_>>(),
+            "warnings": self.made.dynamic.iter().map(dynamic).collect::<Vec<_>>(),
+        })
+    }
 }

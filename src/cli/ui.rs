@@ -108,6 +108,11 @@ impl Ui {
         }
     }
 
+    /// Says on standard error what is wrong.
+    pub fn error(&self, text: &str) {
+        eprintln!("{}: {text}", self.paint("31;1", "error"));
+    }
+
     /// Shows diagnostics on standard error, as JSON where asked for.
     pub fn diagnostics(&self, diagnostics: &[Diagnostic]) {
         if self.json {

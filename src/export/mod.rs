@@ -1,12 +1,22 @@
 //! What the control node serves to its compute nodes: from an inventory to what each node needs of it, and from there
 //! to the generation on disk. This room reads the inventory and decides; it configures nothing.
 
+pub mod check;
+pub mod classic;
+mod closure;
+pub mod cluster;
+pub mod files;
 pub mod generation;
 mod json;
 mod listing;
+mod lookup;
 pub mod recipients;
+pub mod resolve;
+pub mod scope;
+pub mod secret;
+pub mod wanted;
 
-pub use listing::list;
+pub use listing::{list, view};
 
 use crate::plan::Data;
 use indexmap::IndexMap;
@@ -72,4 +82,12 @@ pub struct ExportFile {
     pub bytes: Vec<u8>,
     /// Whether it holds secrets.
     pub secret: bool,
+}
+
+/// A node's short name, by which it knows itself: the first label of its name, or all of an address.
+pub fn short(name: &str) -> &str {
+    match name.parse::<std::net::IpAddr>() {
+        Ok(_) => name,
+        Err(_) => name.split('.').next().unwrap_or(name),
+    }
 }

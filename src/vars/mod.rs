@@ -29,6 +29,8 @@ mod ops;
 pub mod pyre;
 mod pytext;
 pub mod random;
+#[cfg(feature = "builder")]
+pub mod reach;
 pub mod registry;
 mod repr;
 mod templar;
