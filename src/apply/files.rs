@@ -24,7 +24,7 @@ pub(super) struct TaskFiles<'s, 'p> {
     run: &'s Run<'p>,
     /// Directories of the source tree to search, first match wins.
     dirs: Vec<String>,
-    /// Those of them that are roles: `tasks/` is searched there too.
+    /// Those of them that are roles.
     roles: Vec<String>,
 }
 
@@ -46,24 +46,22 @@ impl<'s, 'p> TaskFiles<'s, 'p> {
         // `templates/x` is not looked for in `templates/templates/x` first.
         let kind = if name.split('/').next() == Some(kind) { "" } else { kind };
         for dir in &self.dirs {
-            let above = if dir == "tasks" { Some("") } else { dir.strip_suffix("/tasks") };
-            if let Some(above) = above {
-                add(&[above, kind, name]);
+            // A directory below a role's tasks/ stands for its role too.
+            let tasks =
+                dir.rsplit_once('/').map(|(tasks, _)| tasks).filter(|t| self.roles.iter().any(|r| t.starts_with(r)));
+            if let Some((tasks, role)) = tasks.and_then(|t| Some((t, t.strip_suffix("/tasks")?))) {
+                add(&[role, kind, name]);
+                add(&[tasks, name]);
             }
             add(&[dir, kind, name]);
-            if self.roles.contains(dir) {
-                add(&[dir, "tasks", name]);
-            }
             add(&[dir, name]);
         }
         list
     }
 
-    /// The path in the source tree that the plan knows, of a path as roles see it.
+    /// The path in the source tree of a path as roles see it.
     fn in_source(&self, path: &str) -> Option<String> {
-        let mut places = self.run.in_source(path);
-        let at = places.iter().position(|p| self.run.world.plan.files.contains_key(p)).unwrap_or(0);
-        (at < places.len()).then(|| places.swap_remove(at))
+        self.run.in_source(path)
     }
 
     /// Whether the source lies on this machine and has the path, though the compiler did not foresee its use.
@@ -139,8 +137,8 @@ impl Files for TaskFiles<'_, '_> {
     fn mode(&self, path: &str) -> Option<u32> {
         match self.in_source(path) {
             // Git and the bundle know of a file whether it is executable, and no more.
-            Some(relative) => Some(self.run.world.plan.files.get(&normal(&relative))?.mode),
-            None => std::fs::metadata(path).ok().map(|m| m.mode() & 0o7777),
+            Some(relative) if !self.on_disk(&relative) => Some(self.run.world.plan.files.get(&relative)?.mode),
+            _ => std::fs::metadata(path).ok().map(|m| m.mode() & 0o7777),
         }
     }
 
@@ -154,8 +152,10 @@ impl Files for TaskFiles<'_, '_> {
     fn modified(&self, path: &str) -> Option<i64> {
         match self.in_source(path) {
             // Whenever it was written, on whatever machine: the bundle has no times, so that it is the same everywhere.
-            Some(relative) => self.run.world.plan.files.contains_key(&normal(&relative)).then_some(0),
-            None => std::fs::metadata(path).ok().map(|m| m.mtime()),
+            Some(relative) if !self.on_disk(&relative) => {
+                self.run.world.plan.files.contains_key(&relative).then_some(0)
+            }
+            _ => std::fs::metadata(path).ok().map(|m| m.mtime()),
         }
     }
 }
@@ -238,25 +238,13 @@ impl<'p> Run<'p> {
 
     /// A path of the source tree as roles see it.
     pub(super) fn source_path(&self, relative: &str) -> String {
-        for (name, directory) in &self.world.options.source_mounts {
-            if let Some(rest) = relative.strip_prefix(name.as_str()).filter(|r| r.is_empty() || r.starts_with('/')) {
-                return format!("{directory}{rest}");
-            }
-        }
         if relative.is_empty() { self.source_root().to_owned() } else { format!("{}/{relative}", self.source_root()) }
     }
 
-    /// The paths in the source tree of a path as roles see it: none if it lies elsewhere, several if a directory of
-    /// roles lies in the playbook's or around it, the nearest first.
-    pub(super) fn in_source(&self, path: &str) -> Vec<String> {
-        let below = |directory: &str| {
-            path.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/').or(rest.is_empty().then_some("")))
-        };
-        let mounts = self.world.options.source_mounts.iter().map(|(n, d)| (n.as_str(), d.as_str()));
-        let mut places: Vec<(&str, &str)> = mounts.chain([("", self.source_root())]).collect();
-        order::by(&mut places, |a, b| b.1.len().cmp(&a.1.len()));
-        let inside = places.into_iter().filter_map(|(name, directory)| Some((name, below(directory)?)));
-        inside.map(|(name, rest)| normal(&format!("{name}/{rest}"))).collect()
+    /// The path in the source tree of a path as roles see it; `None` if it lies elsewhere.
+    pub(super) fn in_source(&self, path: &str) -> Option<String> {
+        let rest = path.strip_prefix(self.source_root())?;
+        rest.strip_prefix('/').or(rest.is_empty().then_some("")).map(normal)
     }
 
     /// Directories in which a task's files are looked for: its role, the roles that brought that in, the task file's

@@ -42,7 +42,12 @@ impl Inventory {
 }
 
 /// What the host knows by now.
+#[derive(Default)]
 pub(super) struct State {
+    /// The inventory's groups, and those that tasks made.
+    pub groups: Rc<Map>,
+    /// Names of this host's groups.
+    pub group_names: Vec<String>,
     /// Inventory variables.
     pub inventory: Rc<VarMap>,
     /// Facts that modules returned (precedence 12), by name without prefix where they have one.
@@ -57,6 +62,12 @@ pub(super) struct State {
     pub others: Vec<(String, Rc<VarMap>)>,
     /// Extra variables (22).
     pub extra: Rc<VarMap>,
+    /// The hosts of the play, where there are others than this one.
+    #[cfg(feature = "builder")]
+    pub play_hosts: Vec<String>,
+    /// What tasks added to the inventory.
+    #[cfg(feature = "builder")]
+    pub added: Vec<super::several::Addition>,
 }
 
 /// Variables that may hold templates.
@@ -67,15 +78,18 @@ pub(super) fn raw(map: &Map) -> VarMap {
 
 impl State {
     pub fn new(world: &World) -> State {
-        let inventory = world.inventory;
+        State { extra: Rc::new(raw(&world.options.extra)), ..State::of(world.inventory) }
+    }
+
+    /// What an inventory says.
+    pub fn of(inventory: &Inventory) -> State {
         State {
+            groups: Rc::new(inventory.groups.clone()),
+            group_names: inventory.group_names.clone(),
             inventory: Rc::new(raw(&inventory.vars)),
-            facts: VarMap::new(),
-            gathered: false,
             included: raw(&inventory.included),
-            set: VarMap::new(),
             others: inventory.others.iter().map(|(h, m)| (h.clone(), Rc::new(raw(m)))).collect(),
-            extra: Rc::new(raw(&world.options.extra)),
+            ..State::default()
         }
     }
 

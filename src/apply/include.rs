@@ -10,7 +10,7 @@ use super::role::{Instance, Use, parent_dir};
 use super::scope::Scope;
 use super::task::Title;
 use super::walk::Flow;
-use crate::plan::{Action, Data, From, IncludeFrom, Keywords, Map, Node, Task, limits};
+use crate::plan::{Action, Data, From, IncludeFrom, Keywords, Map, Node, Plan, Task, limits};
 use crate::vars::Templar;
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -18,7 +18,7 @@ use std::rc::Rc;
 /// What one item of an include asks for, templated.
 enum Target<'p> {
     /// A task file.
-    Tasks { nodes: &'p [Node], file: String },
+    Tasks { plan: &'p Plan, nodes: &'p [Node], file: String },
     /// A role.
     Role(Rc<Instance<'p>>),
 }
@@ -69,13 +69,13 @@ impl<'p> Run<'p> {
 
     /// Looks for what an include names.
     fn target(&self, frame: &Rc<Frame<'p>>, wanted: Wanted) -> Result<Target<'p>, String> {
-        let plan = self.world.plan;
         match wanted {
             Wanted::File(name) => {
                 let mut tried = Vec::new();
                 for candidate in self.include_candidates(frame, &name) {
+                    let plan = self.plan_with(frame, &candidate)?;
                     if let Some((file, nodes)) = plan.task_files.get_key_value(&candidate) {
-                        return Ok(Target::Tasks { nodes, file: file.clone() });
+                        return Ok(Target::Tasks { plan, nodes, file: file.clone() });
                     }
                     tried.push(candidate);
                 }
@@ -83,7 +83,7 @@ impl<'p> Run<'p> {
                 Err(format!("Could not find or access '{first}' on the Ansible Controller."))
             }
             Wanted::Role { name, from, public, allow_duplicates } => {
-                let key = self.role_key(frame, &name)?;
+                let (plan, key) = self.plan_of_role(frame, &name, &from)?;
                 let used = Use {
                     key,
                     keywords: Cow::Owned(Keywords::default()),
@@ -103,6 +103,26 @@ impl<'p> Run<'p> {
         }
     }
 
+    /// The plan in which a file of tasks may be: one that is made now, where that can be done.
+    fn plan_with(&self, _frame: &Rc<Frame<'p>>, _path: &str) -> Result<&'p Plan, String> {
+        #[cfg(feature = "builder")]
+        if let Some(later) = self.world.later
+            && let Some(plan) = later.tasks(_path, &self.standing(_frame))?
+        {
+            return Ok(plan);
+        }
+        Ok(self.world.plan)
+    }
+
+    /// A role by the name a task uses, and the plan that has it.
+    fn plan_of_role(&self, frame: &Rc<Frame<'p>>, name: &str, _from: &From) -> Result<(&'p Plan, &'p str), String> {
+        #[cfg(feature = "builder")]
+        if let Some(later) = self.world.later {
+            return later.role(name, _from, &self.standing(frame));
+        }
+        Ok((self.world.plan, self.role_key(frame, name)?))
+    }
+
     /// The key of a role by the name a task uses: beside the role that asks, else any role of that name.
     fn role_key(&self, frame: &Rc<Frame<'p>>, name: &str) -> Result<&'p str, String> {
         let roles = &self.world.plan.roles;
@@ -119,9 +139,8 @@ impl<'p> Run<'p> {
 
     /// Paths in the source tree at which an included task file may lie.
     fn include_candidates(&self, frame: &Rc<Frame<'p>>, name: &str) -> Vec<String> {
-        let inside = self.in_source(name);
-        if !inside.is_empty() {
-            return inside;
+        if let Some(inside) = self.in_source(name) {
+            return vec![inside];
         }
         let mut list = Vec::new();
         let mut add = |dir: &str| {
@@ -157,9 +176,10 @@ impl<'p> Run<'p> {
             Rc::new(inner)
         };
         match target {
-            Target::Tasks { nodes, file } => {
+            Target::Tasks { plan, nodes, file } => {
                 outer.dir = parent_dir(&file);
-                self.collect_imports(play, nodes, &[]);
+                let parents: Vec<_> = outer.role.iter().flat_map(|r| r.parents.iter().chain([r])).cloned().collect();
+                self.collect_imports(play, (plan, nodes), &parents);
                 self.nodes(play, nodes, &applied(outer))
             }
             Target::Role(role) => {

@@ -3,12 +3,13 @@
 use super::Run;
 use super::files::{OurFiles, TaskFiles};
 use super::frame::Frame;
-use super::inherit::{conditions, effective, environment, module_defaults};
-use super::result::{Done, boolean};
+use super::inherit::{conditions, module_defaults};
+use super::manner::Manner;
+use super::result::Done;
 use super::scope::Scope;
 use crate::modules::accounts::Accounts;
 use crate::modules::{self, Context};
-use crate::plan::{Action, Args, Data, Key, Keywords, Map, Task};
+use crate::plan::{Action, Args, Data, Map, Task};
 use crate::spec;
 use crate::sys::command::{Command, CommandError, Output, Runner};
 use crate::sys::identity::{self, Assumed, Identity};
@@ -16,18 +17,6 @@ use crate::vars::Templar;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-
-/// How a task is to be run, templated from its keywords.
-pub(super) struct Manner {
-    pub check: bool,
-    pub diff: bool,
-    pub no_log: bool,
-    pub become_user: Option<String>,
-    /// The name under which delegate_to names this host.
-    pub delegated: Option<String>,
-    pub environment: Vec<(String, String)>,
-    pub deadline: Option<Instant>,
-}
 
 /// Modules that Ansible runs on the controller, whatever user the task becomes.
 const ON_CONTROLLER: [&str; 9] = [
@@ -116,84 +105,6 @@ impl<'p> Run<'p> {
             }
         }
         Ok(None)
-    }
-
-    fn manner(&self, task: &Task, frame: &Rc<Frame<'p>>, scope: &Scope<'_, 'p>) -> Result<Manner, String> {
-        let files = TaskFiles::new(self, frame);
-        let templar = self.templar(scope, &files);
-        let keyword = |field: fn(&Keywords) -> &Option<Data>| -> Result<Option<Data>, String> {
-            match effective(task, frame, field) {
-                None => Ok(None),
-                Some(value) => templar.value(value).map(Some).map_err(|e| e.to_string()),
-            }
-        };
-        let no_log = keyword(|k| &k.no_log)?.is_some_and(|v| boolean(&v));
-        let options = self.world.options;
-        let elsewhere = keyword(|k| &k.delegate_to)?;
-        if let Some(host) = elsewhere.as_ref().and_then(Data::as_str).filter(|h| !h.starts_with(OMIT_PREFIX)) {
-            self.require_here(host)?;
-        }
-        let delegated = elsewhere.as_ref().and_then(Data::as_str).filter(|h| !h.starts_with(OMIT_PREFIX));
-        let become_ = keyword(|k| &k.become_)?.is_some_and(|v| boolean(&v));
-        let become_user = match keyword(|k| &k.become_user)? {
-            Some(user) if become_ => user.as_str().map(str::to_owned).filter(|u| u != "root"),
-            _ => None,
-        };
-        let seconds = |value: Option<Data>| match value {
-            Some(Data::Int(n)) if n > 0 => Some(Duration::from_secs(u64::try_from(n).unwrap_or(u64::MAX))),
-            Some(other) => other.as_str().and_then(|s| s.parse().ok()).map(Duration::from_secs),
-            None => None,
-        };
-        let asynchronous = task.async_.as_ref().map(|a| templar.value(a)).transpose().map_err(|e| e.to_string())?;
-        let limit = [seconds(keyword(|k| &k.timeout)?), seconds(asynchronous)].into_iter().flatten().min();
-        let own = limit.map(|l| Instant::now() + l);
-        Ok(Manner {
-            check: keyword(|k| &k.check_mode)?.map_or(options.check, |v| boolean(&v)),
-            diff: keyword(|k| &k.diff)?.map_or(options.diff, |v| boolean(&v)),
-            no_log,
-            become_user,
-            delegated: delegated.map(str::to_owned),
-            environment: self.environment_of(&templar, task, frame)?,
-            deadline: [own, options.deadline].into_iter().flatten().min(),
-        })
-    }
-
-    /// Delegation is to this host, or it is not the node's business.
-    fn require_here(&self, host: &str) -> Result<(), String> {
-        let inventory = self.world.inventory;
-        let own = inventory.vars.get(&Key("ansible_host")).or_else(|| inventory.included.get(&Key("ansible_host")));
-        let here = matches!(host, "localhost" | "127.0.0.1" | "::1")
-            || host == inventory.host
-            || own.and_then(Data::as_str) == Some(host);
-        if here {
-            Ok(())
-        } else {
-            Err(format!("delegate_to: {host} is another host; a node runs only what is its own"))
-        }
-    }
-
-    fn environment_of(
-        &self,
-        templar: &Templar<'_>,
-        task: &Task,
-        frame: &Rc<Frame<'p>>,
-    ) -> Result<Vec<(String, String)>, String> {
-        let mut all: Vec<(String, String)> = Vec::new();
-        for entry in environment(Some(task), frame) {
-            let maps = match templar.value(&entry).map_err(|e| e.to_string())? {
-                Data::Map(map) => vec![map],
-                Data::List(list) => list.into_iter().filter_map(|m| m.as_map().cloned()).collect(),
-                Data::Null => continue,
-                other if other.as_str().is_some_and(|s| s.is_empty() || s.starts_with(OMIT_PREFIX)) => continue,
-                other => return Err(format!("environment must be a dictionary, received {}", other.type_name())),
-            };
-            for (name, value) in maps.into_iter().flatten() {
-                let (Some(name), value) = (name.as_str().map(str::to_owned), shell_text(&value)) else { continue };
-                all.retain(|(n, _)| *n != name);
-                all.push((name, value));
-            }
-        }
-        Ok(all)
     }
 
     /// `until` and `retries` around one execution.
@@ -328,10 +239,13 @@ impl<'p> Run<'p> {
                 return Done::failure(all.join("; "));
             }
         };
-        let done = match assume(&context, module) {
+        #[cfg_attr(not(feature = "builder"), expect(unused_mut, reason = "only `apply` has an inventory to extend"))]
+        let mut done = match assume(&context, module) {
             Ok(_assumed) => Done::of(run(&context, &args)),
             Err(message) => Done::failure(message),
         };
+        #[cfg(feature = "builder")]
+        self.extend_inventory(module, &mut done);
         self.remember(module, &done);
         done
     }
@@ -491,17 +405,6 @@ fn finished(value: Data) -> Data {
         Data::Tuple(l) => Data::Tuple(l.into_iter().map(finished).collect()),
         Data::Map(m) => Data::Map(m.into_iter().map(|(k, v)| (k, finished(v))).collect()),
         other => other,
-    }
-}
-
-/// A value as Ansible puts it into the environment: Python's `str()` of a scalar.
-fn shell_text(value: &Data) -> String {
-    match value {
-        Data::Bool(b) => if *b { "True" } else { "False" }.to_owned(),
-        Data::Int(i) => i.to_string(),
-        Data::Float(f) => crate::yaml::python_float(*f),
-        Data::Null => "None".to_owned(),
-        other => other.as_str().unwrap_or_default().to_owned(),
     }
 }
 

@@ -13,24 +13,32 @@ mod host;
 mod include;
 mod inherit;
 mod item;
+#[cfg(feature = "builder")]
+mod later;
 mod looping;
+mod manner;
 mod matching;
 mod play;
 mod report;
 mod result;
 mod role;
 mod scope;
+#[cfg(feature = "builder")]
+mod several;
 mod tags;
 mod task;
 mod walk;
 
 pub use files::Blobs;
 pub use host::Inventory;
+pub use play::title;
 pub use report::{Event, Failed, Listener, Outcome, Quiet, Report, TaskStart};
 pub use scope::MAGIC;
+#[cfg(feature = "builder")]
+pub use {later::Later, later::Standing, several::Addition, several::Seen};
 
 use crate::modules::facts::Facts;
-use crate::plan::{Map, Plan};
+use crate::plan::{Map, Plan, Play};
 use crate::sys::command::Runner;
 use crate::vars::{Files, Templar, Variables, Vault};
 use std::cell::{Cell, RefCell};
@@ -89,11 +97,9 @@ pub struct Options {
     pub deadline: Option<std::time::Instant>,
     /// How often `-v` was given.
     pub verbosity: u8,
-    /// Where the source tree lies, as `playbook_dir` and `role_path` show it; [`crate::plan::SOURCE_ROOT`] when it is
-    /// only in the bundle.
+    /// Where the source tree lies on this machine (`/` without its slash, for `apply`), as `playbook_dir` and
+    /// `role_path` show it; [`crate::plan::SOURCE_ROOT`] when it is only in the bundle.
     pub source_root: Option<String>,
-    /// Directories of roles beside the source tree: their names in it, and where they lie on this machine.
-    pub source_mounts: Vec<(String, String)>,
     /// Who opens what Ansible Vault encrypted; nobody on a node.
     pub vault: Option<Rc<dyn Vault>>,
 }
@@ -112,6 +118,9 @@ pub struct World<'a> {
     pub inventory: &'a Inventory,
     /// How to run.
     pub options: &'a Options,
+    /// Compiles what is included only now.
+    #[cfg(feature = "builder")]
+    pub later: Option<&'a dyn Later>,
 }
 
 /// A run in progress: the world, what this host knows by now, and the counts.
@@ -128,25 +137,79 @@ pub(crate) struct Run<'a> {
     waiting: Cell<bool>,
 }
 
-/// Runs every play of the plan and reports what happened. Never fails as a call: a failed task ends the run and is in
-/// the report.
-pub fn run<'a>(world: &'a World<'a>, listener: &'a mut dyn Listener) -> Report {
-    let run = Run {
-        world,
-        host: RefCell::new(host::State::new(world)),
-        listener: RefCell::new(listener),
-        report: RefCell::new(Report::default()),
-        count: Cell::new(0),
-        in_handler: Cell::new(false),
-        waiting: Cell::new(world.options.start_at.is_some()),
-    };
-    run.plays();
-    let mut report = run.report.take();
-    report.registered = run.host.into_inner().into_registered();
-    report
+/// Runs every play of the plan that names this host, and reports what happened. Never fails as a call: a failed task
+/// ends the run and is in the report.
+pub fn run(world: &World<'_>, listener: &mut dyn Listener) -> Report {
+    let mut session = Session::new(world);
+    for play in &world.plan.plays {
+        listener.play(&title(play));
+        if !play::targets(world.inventory, play) {
+            listener.no_hosts();
+        } else if !session.play(world, play, listener) {
+            break;
+        }
+    }
+    listener.recap(&session.report.recap);
+    session.finish()
+}
+
+/// What is known of one host from play to play.
+pub struct Session {
+    state: host::State,
+    report: Report,
+    /// Tasks run so far, against `limits::TASKS`.
+    count: usize,
+    /// `--start-at-task` has not been reached yet.
+    waiting: bool,
+}
+
+impl Session {
+    /// The beginning: what the inventory says.
+    pub fn new(world: &World<'_>) -> Session {
+        let waiting = world.options.start_at.is_some();
+        Session { state: host::State::new(world), report: Report::default(), count: 0, waiting }
+    }
+
+    /// Runs a play on the world's host. False: the host failed, and is out of the run.
+    pub fn play(&mut self, world: &World<'_>, play: &Play, listener: &mut dyn Listener) -> bool {
+        let run = Run {
+            world,
+            host: RefCell::new(std::mem::take(&mut self.state)),
+            listener: RefCell::new(listener),
+            report: RefCell::new(std::mem::take(&mut self.report)),
+            count: Cell::new(self.count),
+            in_handler: Cell::new(false),
+            waiting: Cell::new(self.waiting),
+        };
+        let went_well = run.play(play);
+        self.count = run.count.get();
+        self.waiting = run.waiting.get();
+        self.report = run.report.take();
+        self.state = run.host.take();
+        went_well
+    }
+
+    /// The counts so far.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// What happened on this host.
+    pub fn finish(self) -> Report {
+        Report { registered: self.state.into_registered(), ..self.report }
+    }
 }
 
 impl<'a> Run<'a> {
+    /// `path:line:column` of a span.
+    fn place(&self, span: crate::plan::Span) -> String {
+        #[cfg(feature = "builder")]
+        if let Some(later) = self.world.later {
+            return later.place(span);
+        }
+        self.world.plan.place(span).to_string()
+    }
+
     /// A templar for a scope.
     fn templar<'t>(&'t self, scope: &'t dyn Variables, files: &'t dyn Files) -> Templar<'t> {
         let templar = Templar::new(scope, files).with_runner(self.world.runner);

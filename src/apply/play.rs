@@ -1,11 +1,11 @@
 //! A play from start to end: roles and handlers known first, then its sections, each followed by its handlers.
 
-use super::Run;
 use super::frame::{Frame, Kind};
 use super::handlers::Handler;
 use super::role::{Instance, Use, parent_dir};
 use super::scope::Scope;
 use super::walk::Flow;
+use super::{Inventory, Run};
 use crate::plan::{Block, Data, Key, Map, Play};
 use crate::vars::Files;
 use std::cell::RefCell;
@@ -55,44 +55,36 @@ impl<'p> Current<'p> {
     }
 }
 
-impl<'p> Run<'p> {
-    /// Runs all plays, until one fails.
-    pub(super) fn plays(&self) {
-        for play in &self.world.plan.plays {
-            let name = play.name.clone().unwrap_or_else(|| play.hosts.join(","));
-            self.listener.borrow_mut().play(&name);
-            if !self.targets(play) {
-                self.listener.borrow_mut().no_hosts();
-                continue;
-            }
-            let current = Current::new(play, parent_dir(&self.world.plan.playbook));
-            let flow = match self.prepare(&current) {
-                Ok(roles) => self.sections_of(&current, &roles),
-                Err(message) => self.fatal(play.span, &current.frame, &message),
-            };
-            if flow == Flow::Failed {
-                break;
-            }
-        }
-        let recap = self.report.borrow().recap;
-        self.listener.borrow_mut().recap(&recap);
-    }
+/// What a play is called.
+pub fn title(play: &Play) -> String {
+    play.name.clone().unwrap_or_else(|| play.hosts.join(","))
+}
 
-    /// Whether the play's patterns name this host. `localhost` always does: on a node, this is it.
-    fn targets(&self, play: &Play) -> bool {
-        let inventory = self.world.inventory;
-        let member = |name: &str| {
-            let group = inventory.groups.get(&Key(name)).and_then(Data::as_list);
-            matches!(name, "all" | "*" | "localhost" | "127.0.0.1" | "::1")
-                || name == inventory.host
-                || name.contains("{{")
-                || group.is_some_and(|g| g.iter().any(|h| h.as_str() == Some(&inventory.host)))
+/// Whether the play's patterns name this host. `localhost` always does: on a node, this is it.
+pub(super) fn targets(inventory: &Inventory, play: &Play) -> bool {
+    let member = |name: &str| {
+        let group = inventory.groups.get(&Key(name)).and_then(Data::as_list);
+        matches!(name, "all" | "*" | "localhost" | "127.0.0.1" | "::1")
+            || name == inventory.host
+            || name.contains("{{")
+            || group.is_some_and(|g| g.iter().any(|h| h.as_str() == Some(&inventory.host)))
+    };
+    let parts: Vec<&str> = play.hosts.iter().flat_map(|p| p.split([',', ':'])).map(str::trim).collect();
+    let any = parts.iter().any(|p| !p.starts_with(['!', '&']) && member(p));
+    let all = parts.iter().filter_map(|p| p.strip_prefix('&')).all(member);
+    let none = !parts.iter().filter_map(|p| p.strip_prefix('!')).any(member);
+    any && all && none
+}
+
+impl<'p> Run<'p> {
+    /// Runs a play. False: it failed.
+    pub(super) fn play(&self, play: &'p Play) -> bool {
+        let current = Current::new(play, parent_dir(&self.world.plan.playbook));
+        let flow = match self.prepare(&current) {
+            Ok(roles) => self.sections_of(&current, &roles),
+            Err(message) => self.fatal(play.span, &current.frame, &message),
         };
-        let parts: Vec<&str> = play.hosts.iter().flat_map(|p| p.split([',', ':'])).map(str::trim).collect();
-        let any = parts.iter().any(|p| !p.starts_with(['!', '&']) && member(p));
-        let all = parts.iter().filter_map(|p| p.strip_prefix('&')).all(member);
-        let none = !parts.iter().filter_map(|p| p.strip_prefix('!')).any(member);
-        any && all && none
+        flow != Flow::Failed
     }
 
     /// Loads what must be known before the first task: roles, imports, handlers, vars_files.
@@ -106,7 +98,7 @@ impl<'p> Run<'p> {
             roles.push(role);
         }
         for section in [&play.play.pre_tasks, &play.play.tasks, &play.play.post_tasks] {
-            self.collect_imports(play, section, &[]);
+            self.collect_imports(play, (self.world.plan, section), &[]);
         }
         self.add_play_handlers(play);
         self.load_vars_files(play)?;

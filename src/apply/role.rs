@@ -9,6 +9,8 @@ use std::rc::Rc;
 /// A role brought into a play.
 #[derive(Debug)]
 pub(super) struct Instance<'p> {
+    /// The plan that has it.
+    pub plan: &'p Plan,
     pub key: String,
     pub role: &'p Role,
     /// `defaults/`, and `vars/`, of the files this use asks for.
@@ -71,6 +73,7 @@ impl<'p> Instance<'p> {
                 .ok_or_else(|| format!("could not find specified file in role {}: {kind}/{name}", role.name)),
         };
         let mut own = Instance {
+            plan,
             key: key.clone(),
             role,
             defaults: pick("defaults", &role.defaults, &used.from.defaults)?,
@@ -95,6 +98,7 @@ impl<'p> Instance<'p> {
 
     fn twin(&self) -> Instance<'p> {
         Instance {
+            plan: self.plan,
             key: self.key.clone(),
             role: self.role,
             defaults: self.defaults,
@@ -120,10 +124,10 @@ impl<'p> Instance<'p> {
     }
 
     /// The role's task list for this use.
-    pub fn tasks(&self, plan: &'p Plan) -> Result<(&'p [Node], String), String> {
+    pub fn tasks(&self) -> Result<(&'p [Node], String), String> {
         let wanted = self.from.tasks.as_deref();
         let path = self.role.tasks.get(stem(wanted.unwrap_or("main")));
-        match (path.and_then(|p| plan.task_files.get_key_value(p)), wanted) {
+        match (path.and_then(|p| self.plan.task_files.get_key_value(p)), wanted) {
             (Some((path, nodes)), _) => Ok((nodes, parent_dir(path))),
             (None, None) => Ok((&[], format!("{}/tasks", self.role.path))),
             (None, Some(name)) => {
@@ -135,7 +139,7 @@ impl<'p> Instance<'p> {
     /// What makes two uses the same, so that the second does not run again.
     pub fn identity(&self) -> String {
         let k = &self.keywords;
-        format!("{}|{:?}|{:?}|{:?}|{:?}|{:?}", self.key, self.params, k.vars, k.when, k.tags, self.from)
+        format!("{}|{:?}|{:?}|{:?}|{:?}|{:?}", self.role.path, self.params, k.vars, k.when, k.tags, self.from)
     }
 }
 

@@ -93,19 +93,35 @@ impl<'s, 'p> Scope<'s, 'p> {
         self.play.roles.borrow().iter().filter(|r| r.public.get()).cloned().collect()
     }
 
+    /// The roles whose includes and imports led to this one, from the inside out. A dependency was not included.
+    fn including_roles(&self) -> Vec<&Rc<Instance<'p>>> {
+        let mut found = Vec::new();
+        for frame in self.frame.chain().filter(|f| matches!(f.kind, Kind::Role)) {
+            match frame.parent.as_deref() {
+                Some(Frame { kind: Kind::Include | Kind::Import | Kind::Block, role: Some(role), .. }) => {
+                    found.push(role)
+                }
+                _ => break,
+            }
+        }
+        found
+    }
+
     fn magic(&self, name: &str) -> Option<Data> {
         if let Some(value) = self.run.magic(self.play, name) {
             return Some(value);
         }
         let role = self.role();
-        let names = |list: &[Rc<Instance<'p>>]| Data::List(list.iter().map(|r| text(&r.role.name)).collect());
         Some(match name {
             "role_name" | "ansible_role_name" => text(&role?.role.name),
             "role_path" => text(&self.run.source_path(&role?.role.path)),
             "role_uuid" => text(&role?.key),
-            "ansible_parent_role_names" => names(Some(&role?.parents).filter(|p| !p.is_empty())?),
+            "ansible_parent_role_names" => {
+                let parents = Some(self.including_roles()).filter(|p| !p.is_empty())?;
+                Data::List(parents.iter().map(|r| text(&r.role.name)).collect())
+            }
             "ansible_parent_role_paths" => {
-                let parents = Some(&role?.parents).filter(|p| !p.is_empty())?;
+                let parents = Some(self.including_roles()).filter(|p| !p.is_empty())?;
                 Data::List(parents.iter().map(|r| text(&self.run.source_path(&r.role.path))).collect())
             }
             "ansible_search_path" => {
@@ -355,7 +371,8 @@ impl<'p> Run<'p> {
 
     fn host_list(&self) -> Vec<String> {
         let inventory = self.world.inventory;
-        let mut hosts: Vec<String> = match inventory.groups.get(&Key("all")).and_then(Data::as_list) {
+        let groups = Rc::clone(&self.host.borrow().groups);
+        let mut hosts: Vec<String> = match groups.get(&Key("all")).and_then(Data::as_list) {
             Some(all) => all.iter().filter_map(|h| h.as_str().map(str::to_owned)).collect(),
             None => Vec::new(),
         };
@@ -370,7 +387,7 @@ impl<'p> Run<'p> {
     fn host_view(&self, play: &Current<'p>, host: &str) -> Option<Rc<dyn Variables>> {
         let inventory = self.world.inventory;
         let state = self.host.borrow();
-        let groups = Rc::new(inventory.groups.clone());
+        let groups = Rc::clone(&state.groups);
         let play_vars = Rc::new(super::host::raw(&play.play.keywords.vars));
         let mut views = Vec::new();
         let own = vec![
@@ -395,11 +412,24 @@ impl<'p> Run<'p> {
         view(Rc::new(views), groups, host)
     }
 
+    /// The hosts of the play, where `apply` found several.
+    #[cfg(feature = "builder")]
+    fn play_hosts(&self) -> Option<Data> {
+        let hosts = &self.host.borrow().play_hosts;
+        (!hosts.is_empty()).then(|| Data::List(hosts.iter().map(|h| text(h)).collect()))
+    }
+
+    /// A node's play has no host but the node.
+    #[cfg(not(feature = "builder"))]
+    fn play_hosts(&self) -> Option<Data> {
+        None
+    }
+
     /// Magic variables that do not depend on the task.
     fn magic(&self, play: &Current<'p>, name: &str) -> Option<Data> {
         let (inventory, options) = (self.world.inventory, self.world.options);
         let list = |l: &[String]| Data::List(l.iter().map(|s| text(s)).collect());
-        let own = || Data::List(vec![text(&inventory.host)]);
+        let own = || self.play_hosts().unwrap_or_else(|| Data::List(vec![text(&inventory.host)]));
         let names = |roles: Vec<Rc<Instance<'p>>>| roles.iter().map(|r| text(&r.role.name)).collect::<Vec<_>>();
         let used = || names(play.roles.borrow().clone());
         let dependent = || names(play.roles.borrow().iter().flat_map(|r| r.all_dependencies()).collect());
@@ -411,8 +441,8 @@ impl<'p> Run<'p> {
         Some(match name {
             "inventory_hostname" => text(&inventory.host),
             "inventory_hostname_short" => text(short(&inventory.host)),
-            "groups" => Data::Map(inventory.groups.clone()),
-            "group_names" => list(&inventory.group_names),
+            "groups" => Data::Map(self.host.borrow().groups.as_ref().clone()),
+            "group_names" => list(&self.host.borrow().group_names),
             "omit" => text(OMIT),
             "playbook_dir" => text(&self.source_path(&super::role::parent_dir(&self.world.plan.playbook))),
             "ansible_check_mode" => Data::Bool(options.check),

@@ -91,7 +91,7 @@ impl<'p> Run<'p> {
         Title {
             role: Self::role_title(frame.role.as_ref()),
             name,
-            place: self.world.plan.place(task.span).to_string(),
+            place: self.place(task.span),
             started: Instant::now(),
         }
     }
@@ -108,12 +108,8 @@ impl<'p> Run<'p> {
 
     /// Gathering facts is a task to whoever watches.
     pub(super) fn gathered(&self, play: &Current<'p>) {
-        let start = TaskStart {
-            role: None,
-            name: "Gathering Facts",
-            place: &self.world.plan.place(play.play.span).to_string(),
-            handler: false,
-        };
+        let start =
+            TaskStart { role: None, name: "Gathering Facts", place: &self.place(play.play.span), handler: false };
         self.listener.borrow_mut().task(&start);
         let done = Done::of(Ok(crate::modules::Outcome::default()));
         self.tell(Outcome::Ok, None, &done, "setup");
@@ -283,7 +279,7 @@ impl<'p> Run<'p> {
         let title = Title {
             role: Self::role_title(frame.role.as_ref()),
             name: "load".to_owned(),
-            place: self.world.plan.place(span).to_string(),
+            place: self.place(span),
             started: Instant::now(),
         };
         let done = Done::failure(message);

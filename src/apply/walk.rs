@@ -4,7 +4,7 @@ use super::Run;
 use super::frame::{Frame, Kind};
 use super::play::Current;
 use super::role::{Instance, Use, argument_spec};
-use crate::plan::{Action, Args, Block, Data, Key, Keywords, Map, Node, Origin, Span, Task};
+use crate::plan::{Action, Args, Block, Data, Key, Keywords, Map, Node, Origin, Plan, Span, Task};
 use std::borrow::Cow;
 use std::rc::Rc;
 
@@ -91,7 +91,7 @@ impl<'p> Run<'p> {
         let mut inner = frame.inner(Kind::Role, role.keywords.clone());
         inner.role = Some(Rc::clone(role));
         inner.dir = format!("{}/tasks", role.role.path);
-        let (tasks, dir) = match role.tasks(self.world.plan) {
+        let (tasks, dir) = match role.tasks() {
             Ok(found) => found,
             Err(message) => return self.fatal(Span::default(), &Rc::new(inner), &message),
         };
@@ -142,17 +142,22 @@ impl<'p> Run<'p> {
 
     /// The play's instances of roles that static imports bring in are made before anything runs, since their
     /// variables are visible from the start.
-    pub(super) fn collect_imports(&self, play: &Current<'p>, nodes: &'p [Node], parents: &[Rc<Instance<'p>>]) {
+    pub(super) fn collect_imports(
+        &self,
+        play: &Current<'p>,
+        (plan, nodes): (&'p Plan, &'p [Node]),
+        parents: &[Rc<Instance<'p>>],
+    ) {
         for node in nodes {
             let Node::Block(block) = node else { continue };
             if let Origin::ImportRole { used } = &block.origin {
-                match Instance::new(self.world.plan, Use::of(used), parents.to_vec()) {
+                match Instance::new(plan, Use::of(used), parents.to_vec()) {
                     Ok(role) => self.add_role(play, block, role),
                     Err(message) => self.listener.borrow_mut().warning(&message),
                 }
             }
             for section in [&block.block, &block.rescue, &block.always] {
-                self.collect_imports(play, section, parents);
+                self.collect_imports(play, (plan, section), parents);
             }
         }
     }
@@ -163,8 +168,8 @@ impl<'p> Run<'p> {
         play.roles.borrow_mut().push(Rc::clone(&role));
         let mut chain = role.parents.clone();
         chain.push(Rc::clone(&role));
-        if let Ok((tasks, _)) = role.tasks(self.world.plan) {
-            self.collect_imports(play, tasks, &chain);
+        if let Ok((tasks, _)) = role.tasks() {
+            self.collect_imports(play, (role.plan, tasks), &chain);
         }
     }
 
@@ -173,8 +178,8 @@ impl<'p> Run<'p> {
         for role in role.all_dependencies().iter().chain([role]) {
             let mut chain = role.parents.clone();
             chain.push(Rc::clone(role));
-            if let Ok((tasks, _)) = role.tasks(self.world.plan) {
-                self.collect_imports(play, tasks, &chain);
+            if let Ok((tasks, _)) = role.tasks() {
+                self.collect_imports(play, (role.plan, tasks), &chain);
             }
         }
     }

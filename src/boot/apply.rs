@@ -50,6 +50,8 @@ pub fn run(session: &mut Session, scope: Scope, facts: Rc<dyn FactSource>) -> Re
         facts,
         inventory: &inventory,
         options: &options,
+        #[cfg(feature = "builder")]
+        later: None,
     };
     let report = apply::run(&world, &mut Journal { session, task: None });
     drop(trial);

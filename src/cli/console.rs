@@ -28,17 +28,44 @@ const HIDDEN_IN_DEBUG: &[&str] =
     &["changed", "failed", "skipped", "invocation", "skip_reason", "false_condition", "ansible_loop_var"];
 
 impl<'a> Console<'a> {
-    /// A console that prints to `out` about `host`.
-    pub fn new(out: &'a mut dyn Write, host: &str) -> Console<'a> {
+    /// A console that prints to `out`.
+    pub fn new(out: &'a mut dyn Write) -> Console<'a> {
         Console {
             out,
-            host: host.to_owned(),
+            host: String::new(),
             title: String::new(),
             verbosity: 0,
             diff: false,
             keyring: Rc::default(),
             error: None,
         }
+    }
+
+    /// The host that results are from.
+    pub fn about(&mut self, host: &str) {
+        host.clone_into(&mut self.host);
+    }
+
+    /// A play begins, whichever hosts it has.
+    pub fn begin_play(&mut self, name: &str) {
+        self.banner(&format!("PLAY [{name}]"));
+    }
+
+    /// The play has no hosts.
+    pub fn no_hosts_matched(&mut self) {
+        self.line("skipping: no hosts matched");
+    }
+
+    /// The counts of every host.
+    pub fn recaps(&mut self, recaps: &[(String, Recap)]) {
+        self.banner("PLAY RECAP");
+        for (host, recap) in recaps {
+            self.line(&format!(
+                "{host:<26} : ok={:<4} changed={:<4} unreachable=0    failed={:<4} skipped={:<4} rescued={:<4} ignored={:<4}",
+                recap.ok, recap.changed, recap.failed, recap.skipped, recap.rescued, recap.ignored
+            ));
+        }
+        self.line("");
     }
 
     /// `-v` and `--diff`.
@@ -121,7 +148,7 @@ fn label(data: &Data) -> String {
 
 impl Listener for Console<'_> {
     fn play(&mut self, name: &str) {
-        self.banner(&format!("PLAY [{name}]"));
+        self.begin_play(name);
     }
 
     fn task(&mut self, task: &TaskStart) {
@@ -191,7 +218,7 @@ impl Listener for Console<'_> {
     }
 
     fn warning(&mut self, text: &str) {
-        self.line(&format!("[WARNING]: {text}"));
+        warn(text);
     }
 
     fn included(&mut self, file: &str, item: Option<&Data>) {
@@ -203,16 +230,26 @@ impl Listener for Console<'_> {
     }
 
     fn no_hosts(&mut self) {
-        self.line("skipping: no hosts matched");
+        self.no_hosts_matched();
     }
 
     fn recap(&mut self, recap: &Recap) {
-        self.banner("PLAY RECAP");
-        let host = self.host.clone();
-        self.line(&format!(
-            "{host:<26} : ok={:<4} changed={:<4} unreachable=0    failed={:<4} skipped={:<4} rescued={:<4} ignored={:<4}",
-            recap.ok, recap.changed, recap.failed, recap.skipped, recap.rescued, recap.ignored
-        ));
-        self.line("");
+        self.recaps(&[(self.host.clone(), *recap)]);
     }
+}
+
+/// Says something on standard error, broken into lines as ansible-playbook breaks it where there is no terminal.
+pub fn warn(text: &str) {
+    let mut line = String::new();
+    for word in format!("[WARNING]: {text}").split_whitespace() {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > 79 {
+            eprintln!("{line}");
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    eprintln!("{line}");
 }

@@ -134,6 +134,11 @@ impl<'t> Compiler<'t> {
         }
     }
 
+    /// Sources that a plan before this one has: spans count on from them.
+    pub fn known_sources(&mut self, sources: &[String]) {
+        self.sources = sources.iter().cloned().collect();
+    }
+
     /// The result, or everything that is wrong.
     pub fn finish(mut self) -> Result<Compiled, Diagnostics> {
         if self.options.findings == Findings::AtRunTime {
@@ -216,6 +221,11 @@ impl<'t> Compiler<'t> {
                             .note(note)
                             .hint("remove one of them"),
                     );
+                    self.bag.worded(format!(
+                        "While constructing a mapping from /{path}, line {}, column {}, found a duplicate dict key ({}). \
+                         Using last defined value only.",
+                        twice.map.line, twice.map.column, twice.key
+                    ));
                 }
                 if let (true, Some(keyring)) = (sealed, &self.options.keyring) {
                     keyring.conceal(&document.root.data());

@@ -1,5 +1,6 @@
 //! What a task brings in: imports are expanded here, includes make what they can name reachable.
 
+use super::Findings;
 use super::argument::{Action as Named, short};
 use super::context::{Compiler, Scope, location};
 use super::files::{Pattern, beneath_source_root};
@@ -72,6 +73,10 @@ impl Compiler<'_> {
         let apply = self.apply(scope, named);
         if is_template(&name) {
             self.template(scope, name_node, &name);
+        }
+        if self.options.findings == Findings::AtRunTime {
+            // Compiled when it is known what is meant.
+        } else if is_template(&name) {
             self.open_tasks(scope, &name);
         } else {
             let path = self.find_tasks(scope, name_node, &name)?;
@@ -140,6 +145,10 @@ impl Compiler<'_> {
         };
         if is_template(&name) {
             self.template(scope, name_node, &name);
+        }
+        if self.options.findings == Findings::AtRunTime {
+            // Compiled when it is known what is meant.
+        } else if is_template(&name) {
             for role in self.open_roles(scope, &name) {
                 self.use_role(scope, name_node, &role, &wanted);
             }
@@ -293,6 +302,7 @@ impl Compiler<'_> {
         let mut tried = Vec::new();
         let candidates = match rooted {
             Some(path) => vec![join("", path)],
+            None if self.tree.absolute(&name).is_some() => vec![join("", name.trim_start_matches('/'))],
             None => self.task_directories(scope).iter().map(|dir| join(dir, &name)).collect(),
         };
         for path in candidates.into_iter().flatten() {

@@ -112,6 +112,14 @@ impl Compiler<'_> {
             message = format!("`{name}` is not allowed in a {what}");
         }
         self.error_hint(scope, key, Code::UNKNOWN_KEYWORD, (message, hint));
+        let class = match what {
+            "play" => "Play",
+            "import_playbook" => "PlaybookInclude",
+            "task" if scope.handlers => "Handler",
+            "task" => "Task",
+            _ => "Block",
+        };
+        self.bag.worded(format!("'{name}' is not a valid attribute for a {class}"));
     }
 
     /// Reads a common keyword into `keywords`. `false`: it is not one.

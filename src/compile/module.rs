@@ -1,5 +1,6 @@
 //! A module's arguments held against its specification, and modules that have no business on a node.
 
+use super::Findings;
 use super::argument::{Action as Named, short};
 use super::context::{Compiler, Scope};
 use super::keyword::is_identifier;
@@ -98,13 +99,19 @@ pub(super) fn elsewhere(name: &str) -> Option<(Code, &'static str)> {
     None
 }
 
+/// Whether a name means this module.
+fn is_called(spec: &ModuleSpec, name: &str) -> bool {
+    spec::find(name).is_some_and(|found| std::ptr::eq(found, spec))
+}
+
 impl Compiler<'_> {
     /// Checks a module and its arguments.
     pub fn module(&mut self, scope: &Scope, named: &Named) {
         if scope.never {
             return;
         }
-        if let Some(spec) = spec::find(&named.name) {
+        let refused = self.options.findings == Findings::Refuse && spec::here().any(|s| is_called(s, &named.name));
+        if let Some(spec) = spec::find(&named.name).filter(|_| !refused) {
             self.argument_templates(scope, named, spec);
             self.check_arguments(scope, named, spec);
         } else if let Some((code, hint)) = elsewhere(&named.name) {

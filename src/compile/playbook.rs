@@ -1,9 +1,10 @@
 //! Plays: a playbook's own, and those it imports.
 
+use super::Findings;
 use super::context::{Compiler, Scope, location};
 use super::keyword::{COMMON, PLAY, PLAY_WITHOUT_EFFECT, all, always_false, pairs};
 use super::template::is_template;
-use crate::plan::{Data, Keywords, Play};
+use crate::plan::{Data, Keywords, Map, Play};
 use crate::source::{Code, Diagnostic, find_file, join, parent};
 use crate::spec;
 use crate::yaml::{Content, Node};
@@ -19,8 +20,19 @@ impl Compiler<'_> {
         let Content::List(entries) = &root.content else {
             let message = "a playbook is a list of plays";
             self.bag.push(Diagnostic::error(Code::NOT_A_PLAYBOOK, &scope.file, message).at(location(&root)));
+            self.bag.worded(match root.is_null() {
+                true => format!("Empty playbook, nothing to do: /{}", scope.file),
+                false => {
+                    let class = python_class(&root);
+                    format!("A playbook must be a list of plays, got a {class} instead: /{}", scope.file)
+                }
+            });
             return;
         };
+        if entries.is_empty() {
+            self.error(scope, &root, Code::NOT_A_PLAYBOOK, "this playbook has no plays");
+            self.bag.worded(format!("A playbook must contain at least one play: /{}", scope.file));
+        }
         for entry in entries {
             let import = entry.get("import_playbook").or_else(|| entry.get("ansible.builtin.import_playbook"));
             match import {
@@ -29,7 +41,10 @@ impl Compiler<'_> {
                     let play = self.play(scope, entry, around);
                     self.plan.plays.push(play);
                 }
-                None => self.error(scope, entry, Code::NOT_A_PLAYBOOK, "a play is a dictionary"),
+                None => {
+                    self.error(scope, entry, Code::NOT_A_PLAYBOOK, "a play is a dictionary");
+                    self.bag.worded("playbook entries must be either valid plays or 'import_playbook' statements");
+                }
             }
         }
     }
@@ -78,8 +93,20 @@ impl Compiler<'_> {
                 "gather_facts" => play.gather_facts = self.flag(scope, value, name),
                 "force_handlers" => play.force_handlers = spec::boolean(&value.data()) == Ok(true),
                 "vars_files" => play.vars_files = self.vars_files(scope, value),
-                "vars_prompt" => {
-                    self.unsupported(scope, key, "there is nobody to ask at boot", "give the variables a value")
+                "vars_prompt" => self.vars_prompt(scope, (key, value), &mut play.keywords.vars),
+                "user" if entry.get("remote_user").is_none() => {}
+                "user" => {
+                    let hint = "leave `user` out".to_owned();
+                    self.error_hint(
+                        scope,
+                        key,
+                        Code::NOT_HERE,
+                        ("`user` is `remote_user`, which is here too".to_owned(), hint),
+                    );
+                    self.bag.worded(
+                        "both 'user' and 'remote_user' are set for this play. The use of 'user' is deprecated, and \
+                         should be removed",
+                    );
                 }
                 "strategy" => self.strategy(scope, value),
                 "fact_path" => self.fact_path(scope, value),
@@ -95,6 +122,7 @@ impl Compiler<'_> {
         if entry.get("hosts").is_none() {
             let hint = "write `hosts: localhost` or `hosts: all`: on a node both mean the node".to_owned();
             self.error_hint(scope, entry, Code::NO_HOSTS, ("this play has no `hosts`".to_owned(), hint));
+            self.bag.worded("the field 'hosts' is required but was not set");
         }
         play.keywords.when.splice(0..0, around.when.iter().cloned());
         play.keywords.tags.extend(around.tags.iter().cloned());
@@ -103,14 +131,29 @@ impl Compiler<'_> {
         for (name, _, value) in &entries {
             match *name {
                 "roles" => play.roles = self.roles(&inner, value),
-                "tasks" => play.tasks = self.nodes(&inner, value),
-                "pre_tasks" => play.pre_tasks = self.nodes(&inner, value),
-                "post_tasks" => play.post_tasks = self.nodes(&inner, value),
-                "handlers" => play.handlers = self.nodes(&Scope { handlers: true, ..inner.clone() }, value),
+                "tasks" => play.tasks = self.section(&inner, "tasks", value),
+                "pre_tasks" => play.pre_tasks = self.section(&inner, "pre_tasks", value),
+                "post_tasks" => play.post_tasks = self.section(&inner, "post_tasks", value),
+                "handlers" => {
+                    play.handlers = self.section(&Scope { handlers: true, ..inner.clone() }, "handlers", value);
+                }
                 _ => {}
             }
         }
         play
+    }
+
+    /// A play's list of tasks.
+    fn section(&mut self, scope: &Scope, name: &str, value: &Node) -> Vec<crate::plan::Node> {
+        let malformed = !value.is_null() && !matches!(value.content, Content::List(_));
+        let nodes = self.nodes(scope, value);
+        if malformed {
+            let class = python_class(value);
+            let why = format!(": {} should be a list or None but is {class}", spec::python_str(&value.data()));
+            let why = if name == "tasks" { why } else { String::new() };
+            self.bag.worded(format!("A malformed block was encountered while loading {name}{why}"));
+        }
+        nodes
     }
 
     fn hosts(&mut self, scope: &Scope, value: &Node) -> Vec<String> {
@@ -128,6 +171,7 @@ impl Compiler<'_> {
         hosts.retain(|h| !h.is_empty());
         if hosts.is_empty() && !value.is_null() {
             self.error(scope, value, Code::NO_HOSTS, "`hosts` is empty");
+            self.bag.worded("Hosts list cannot be empty. Please check your playbook");
         }
         hosts
     }
@@ -136,6 +180,7 @@ impl Compiler<'_> {
         let Content::List(entries) = &value.content else {
             if !value.is_null() {
                 self.error(scope, value, Code::WRONG_TYPE, "`roles` takes a list");
+                self.bag.worded("A malformed role declaration was encountered.");
             }
             return Vec::new();
         };
@@ -155,6 +200,29 @@ impl Compiler<'_> {
             }
         }
         items.into_iter().map(Node::data).collect()
+    }
+
+    /// `vars_prompt`: at boot there is nobody to ask; where a playbook runs without a terminal the defaults count.
+    fn vars_prompt(&mut self, scope: &Scope, (key, value): (&Node, &Node), vars: &mut Map) {
+        if value.is_null() {
+            return;
+        }
+        if self.options.findings == Findings::Refuse {
+            self.unsupported(scope, key, "there is nobody to ask at boot", "give the variables a value");
+            return;
+        }
+        for prompt in self.items(value) {
+            match prompt.get("name").and_then(Node::as_str) {
+                Some(name) => {
+                    let default = prompt.get("default").map_or(Data::Null, Node::data);
+                    vars.insert(Data::str(name), default);
+                }
+                None => {
+                    self.error(scope, prompt, Code::MISSING_PARAMETER, "a prompt needs the `name` of a variable");
+                    self.bag.worded("Invalid vars_prompt data structure, missing 'name' key");
+                }
+            }
+        }
     }
 
     /// A file of variables: one that is named alone must be there, of a list the first that is.
@@ -190,4 +258,15 @@ impl Compiler<'_> {
             self.unsupported(scope, value, "local facts are read from /etc/ansible/facts.d only", hint);
         }
     }
+}
+
+/// The class of a value as Python names it in messages.
+fn python_class(node: &Node) -> String {
+    let class = match node.data() {
+        Data::Map(_) => "ansible.parsing.yaml.objects.AnsibleMapping".to_owned(),
+        Data::List(_) => "ansible.parsing.yaml.objects.AnsibleSequence".to_owned(),
+        Data::Str(_) | Data::Unsafe(_) => "ansible.parsing.yaml.objects.AnsibleUnicode".to_owned(),
+        other => other.type_name().to_owned(),
+    };
+    format!("<class '{class}'>")
 }

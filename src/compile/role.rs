@@ -36,6 +36,12 @@ impl Compiler<'_> {
             self.error(scope, entry, Code::WRONG_TYPE, "a role is named, or is a dictionary with `role`");
             return None;
         };
+        if name.contains(',') {
+            let hint = "a role is named alone; Galaxy's requirements are for ansible-galaxy".to_owned();
+            self.error_hint(scope, named, Code::ROLE_NOT_FOUND, (format!("`{name}` is no name of a role"), hint));
+            self.bag.worded(format!("Invalid old style role requirement: {name}"));
+            return None;
+        }
         if is_template(&name) {
             let message = format!("the name of a role in `roles` cannot be a template: {name}");
             let hint = "roles are found when the bundle is built; use include_role in a task".to_owned();

@@ -60,6 +60,9 @@ pub struct Diagnostic {
     /// More to know.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
+    /// What ansible-playbook says of it, for those who look for that in what `apply` prints.
+    #[serde(skip)]
+    pub ansible: Option<String>,
 }
 
 fn as_text<S: Serializer>(code: &Code, s: S) -> Result<S::Ok, S::Error> {
@@ -78,6 +81,7 @@ impl Diagnostic {
             excerpt: None,
             hint: None,
             notes: Vec::new(),
+            ansible: None,
         }
     }
 
@@ -144,6 +148,13 @@ impl Bag {
             diagnostic.excerpt = text.lines().nth(span.line.saturating_sub(1) as usize).map(str::to_owned);
         }
         self.found.push(diagnostic);
+    }
+
+    /// Says how Ansible words the diagnostic that was added last.
+    pub fn worded(&mut self, ansible: impl Into<String>) {
+        if let Some(last) = self.found.last_mut() {
+            last.ansible = Some(ansible.into());
+        }
     }
 
     /// Makes warnings of errors with these codes.

@@ -13,6 +13,9 @@ pub fn find_role(tree: &Tree, name: &str, playbook_dir: &str, asking_role: Optio
     places.push(asking_role.map(|path| super::parent(path).to_owned()));
     places.push(Some(playbook_dir.to_owned()));
     let mut tried = Vec::new();
+    if let Some(path) = tree.absolute(name).and_then(|name| join("", name)) {
+        return if tree.has_directory(&path) { Ok(path) } else { Err(vec![path]) };
+    }
     for place in places.into_iter().flatten() {
         // A name may lead out of a directory of roles and back in: `../common`.
         let Some(path) = join(&place, name).or_else(|| tree.around(&place, name)) else { continue };

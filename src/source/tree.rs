@@ -55,6 +55,10 @@ impl std::fmt::Display for ReadError {
 pub struct Tree {
     /// Where the first components of paths lead: the playbook's directory at "", roles paths at names of their own.
     mounts: Vec<(String, Backing)>,
+    /// Directories of roles that lie in the tree already.
+    roles: Vec<String>,
+    /// It is this machine's whole file system: absolute names are names in it.
+    whole: bool,
 }
 
 #[derive(Debug)]
@@ -79,7 +83,18 @@ impl Tree {
         if !root.is_dir() {
             return Err(std::io::Error::new(std::io::ErrorKind::NotADirectory, "not a directory"));
         }
-        Ok(Tree { mounts: vec![(String::new(), Backing::Directory(root))] })
+        Ok(Tree { mounts: vec![(String::new(), Backing::Directory(root))], roles: Vec::new(), whole: false })
+    }
+
+    /// This machine's file system, for a run on it (`apply`): nothing leads out of it, and no bundle is made of it.
+    pub fn machine() -> Tree {
+        let root = Backing::Directory(PathBuf::from("/"));
+        Tree { mounts: vec![(String::new(), root)], roles: Vec::new(), whole: true }
+    }
+
+    /// The name in the tree of an absolute name; `None` unless the tree is the whole file system.
+    pub fn absolute<'n>(&self, name: &'n str) -> Option<&'n str> {
+        name.strip_prefix('/').filter(|_| self.whole)
     }
 
     /// A tree of files in memory.
@@ -92,12 +107,19 @@ impl Tree {
                 up = parent(up);
             }
         }
-        Tree { mounts: vec![(String::new(), Backing::Memory { files, directories })] }
+        let backing = Backing::Memory { files, directories };
+        Tree { mounts: vec![(String::new(), backing)], roles: Vec::new(), whole: false }
     }
 
-    /// Adds a directory of roles (`--roles-path`). In the tree it is `roles-path-<n>`, wherever it lies on this machine.
+    /// Adds a directory of roles (`--roles-path`). In the tree it is `roles-path-<n>`, wherever it lies on this machine;
+    /// in a tree of the whole file system it is what it is.
     pub fn add_roles_path(&mut self, directory: &Path) -> std::io::Result<()> {
         let directory = directory.canonicalize()?;
+        if self.whole {
+            let name = directory.to_str().ok_or(std::io::ErrorKind::InvalidFilename)?;
+            self.roles.push(name.trim_start_matches('/').to_owned());
+            return Ok(());
+        }
         let name = format!("roles-path-{}", self.mounts.len());
         self.mounts.push((name, Backing::Directory(directory)));
         Ok(())
@@ -105,15 +127,7 @@ impl Tree {
 
     /// The directories of `--roles-path`, by their names in the tree.
     pub fn roles_paths(&self) -> impl Iterator<Item = &str> {
-        self.mounts.iter().skip(1).map(|(name, _)| name.as_str())
-    }
-
-    /// The directories of `--roles-path`: names in the tree, and where they lie on this machine.
-    pub fn mounted(&self) -> impl Iterator<Item = (&str, &Path)> {
-        self.mounts.iter().skip(1).filter_map(|(name, backing)| match backing {
-            Backing::Directory(path) => Some((name.as_str(), path.as_path())),
-            Backing::Memory { .. } => None,
-        })
+        self.mounts.iter().skip(1).map(|(name, _)| name.as_str()).chain(self.roles.iter().map(String::as_str))
     }
 
     /// The path in the tree of `base/name` where that leads out of `base`'s directory and into one of the tree again,

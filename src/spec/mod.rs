@@ -123,7 +123,7 @@ pub fn find(name: &str) -> Option<&'static ModuleSpec> {
     let short = ["ansible.builtin.", "ansible.legacy.", "ansible.posix.", "community.general.", "community.crypto."]
         .iter()
         .find_map(|p| name.strip_prefix(p));
-    all().find(|m| {
+    known().find(|m| {
         m.name == name
             || m.aliases.contains(&name)
             || (short.is_none() && m.name.rsplit('.').next() == Some(name))
@@ -131,7 +131,25 @@ pub fn find(name: &str) -> Option<&'static ModuleSpec> {
     })
 }
 
-/// All specifications.
+/// What [`find`] looks through.
+#[cfg(not(feature = "builder"))]
+fn known() -> impl Iterator<Item = &'static ModuleSpec> {
+    all()
+}
+
+/// What [`find`] looks through.
+#[cfg(feature = "builder")]
+fn known() -> impl Iterator<Item = &'static ModuleSpec> {
+    all().chain(here())
+}
+
+/// Specifications of modules that only `apply` runs, and that a build refuses.
+#[cfg(feature = "builder")]
+pub fn here() -> impl Iterator<Item = &'static ModuleSpec> {
+    tables::HERE.iter().copied()
+}
+
+/// All specifications of modules that a node runs.
 pub fn all() -> impl Iterator<Item = &'static ModuleSpec> {
     tables::ALL.iter().copied()
 }

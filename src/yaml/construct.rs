@@ -52,6 +52,8 @@ pub struct Document {
 pub struct Duplicate {
     /// The key as text.
     pub key: String,
+    /// Where the dictionary begins.
+    pub map: Mark,
     /// The one that counts not.
     pub first: Mark,
     /// The one that counts.
@@ -222,6 +224,7 @@ impl Builder {
                     if own && first_own {
                         self.duplicates.push(Duplicate {
                             key: show_key(&key),
+                            map: start,
                             first: pairs[at].0.start,
                             second: key.start,
                         });

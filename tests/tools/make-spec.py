@@ -15,19 +15,21 @@ import subprocess
 import sys
 
 MODULES = {
-    "ansible.builtin": """assemble assert async_status blockinfile command copy cron debug fail fetch file find gather_facts
-        get_url getent group group_by hostname include_vars iptables known_hosts lineinfile package_facts pause ping raw replace script service
+    "ansible.builtin": """assemble assert blockinfile command copy cron debug fail fetch file find gather_facts
+        get_url getent group hostname include_vars iptables known_hosts lineinfile package_facts pause ping raw replace script service
         service_facts set_fact set_stats setup shell slurp stat systemd_service tempfile template unarchive uri user
         validate_argument_spec wait_for wait_for_connection""".split(),
     "ansible.posix": "authorized_key mount patch selinux synchronize sysctl".split(),
     "community.crypto": ["openssh_keypair"],
     "community.general": "ini_file modprobe timezone".split(),
 }
-ALIASES = {"ansible.builtin.systemd_service": ["ansible.builtin.systemd", "systemd"]}
+# Only `apply` runs these, and the executor of a node knows nothing of them.
+HERE = {"ansible.builtin": "add_host apt async_status dnf group_by package".split()}
+ALIASES = {"ansible.builtin.dnf": ["ansible.builtin.yum", "yum"], "ansible.builtin.systemd_service": ["ansible.builtin.systemd", "systemd"]}
 # Free-form text is no parameter of the argument spec.
 FREE_FORM = {"command", "shell", "script", "raw", "include_vars"}
 # Their arguments are the variables themselves.
-ANY_PARAMS = {"set_fact", "group_by", "gather_facts"}
+ANY_PARAMS = {"add_host", "gather_facts", "group_by", "package", "set_fact"}
 CORRECTIONS = {
     # The action plugin takes anything and writes what is not text as JSON.
     ("copy", "content"): {"type": "raw"},
@@ -57,6 +59,8 @@ CORRECTIONS = {
     ("validate_argument_spec", "provided_arguments"): {"type": "dict"},
     # What ansible-core gives the task that it puts before a role.
     ("validate_argument_spec", "validate_args_context"): {"type": "dict"},
+    # Handed on to the module of the system, which takes a list.
+    ("package", "name"): {"type": "raw", "required": True},
     ("group_by", "parents"): {"default": ["all"]},
 }
 # Internal parameters that playbooks give all the same.
@@ -241,28 +245,36 @@ def module_table(python, collection, short):
     return table(full, ALIASES.get(full, []), options, extra)
 
 
-def main():
-    python = sys.argv[1]
-    out = sys.argv[2] if len(sys.argv) > 2 else "src/spec/tables"
+def write(out, written, about, name):
+    """A folder of tables, and the list of them."""
     os.makedirs(out, exist_ok=True)
-    written = {}
-    for collection, shorts in MODULES.items():
-        for short in shorts:
-            written[short] = module_table(python, collection, short)
-    for short, options in LOCAL.items():
-        written[short] = table(short, [], options, {})
     for short, body in written.items():
         with open(os.path.join(out, short + ".rs"), "w") as f:
             f.write(body)
     order = sorted(written)
+    here = '#[cfg(feature = "builder")]\nmod here;\n#[cfg(feature = "builder")]\npub(super) use here::HERE;\n' if name == "ALL" else ""
     with open(os.path.join(out, "mod.rs"), "w") as f:
-        f.write("//! One table a module. Written by tests/tools/make-spec.py.\n\n")
-        f.write("use super::ModuleSpec;\n\n")
+        f.write(f"//! {about} Written by tests/tools/make-spec.py.\n\n")
+        f.write("use crate::spec::ModuleSpec;\n\n" + here)
         f.write("".join(f"mod {m};\n" for m in order))
-        f.write("\n/// Every table, by short name.\npub(super) static ALL: &[&ModuleSpec] = &[\n")
+        visible = "super" if name == "ALL" else "in crate::spec"
+        f.write(f"\n/// Every table, by short name.\npub({visible}) static {name}: &[&ModuleSpec] = &[\n")
         f.write("".join(f"&{m}::SPEC,\n" for m in order) + "];\n")
-    files = [os.path.join(out, m + ".rs") for m in ["mod"] + order]
+    files = [os.path.join(out, m + ".rs") for m in order + ["mod"]]
     subprocess.run(["rustfmt", "--edition", "2024", "--config", "max_width=120,use_small_heuristics=Max"] + files, check=True)
+
+
+def tables(python, modules):
+    return {short: module_table(python, collection, short) for collection, shorts in modules.items() for short in shorts}
+
+
+def main():
+    python = sys.argv[1]
+    out = sys.argv[2] if len(sys.argv) > 2 else "src/spec/tables"
+    write(os.path.join(out, "here"), tables(python, HERE), "Tables of what only `apply` runs.", "HERE")
+    written = tables(python, MODULES)
+    written |= {short: table(short, [], options, {}) for short, options in LOCAL.items()}
+    write(out, written, "One table a module.", "ALL")
 
 
 main()

@@ -2,26 +2,19 @@
 
 mod view;
 
-use crate::apply::Inventory;
+use super::console::warn;
+use crate::apply::{Addition, Inventory};
 use crate::compile::{Form, parse_pairs};
 use crate::plan::{Data, Key, Map};
-use crate::source::inventory;
+use crate::source::inventory::{self, Added};
 use crate::vars::vault::Keyring;
 use crate::yaml;
 use anyhow::{Context, bail};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-/// What tells which host of an inventory this machine is, and where variables lie beside the playbook.
-pub(super) struct Wanted<'a> {
-    /// `--limit`.
-    pub limit: Option<&'a str>,
-    /// The patterns of the plays, in order.
-    pub patterns: &'a [String],
-    /// The playbook's directory: it may hold `group_vars` and `host_vars`.
-    pub playbook_dir: &'a Path,
-    /// Opens what Ansible Vault encrypted.
-    pub keyring: &'a Keyring,
-}
+/// Names that mean this machine, whether an inventory has them or not.
+const LOCALHOST: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 /// Reads `-e`: `@FILE`, YAML or JSON that begins with a bracket, or `name=value` pairs, whose values are text.
 pub(super) fn extra_vars(text: &str, keyring: &Keyring) -> anyhow::Result<Map> {
@@ -48,18 +41,117 @@ pub(super) fn extra_vars(text: &str, keyring: &Keyring) -> anyhow::Result<Map> {
     }
 }
 
-/// Reads every `-i`, with the `group_vars` and `host_vars` beside the inventories and the playbook, and finds this
-/// machine in it.
-pub(super) fn read(sources: &[String], wanted: &Wanted) -> anyhow::Result<Inventory> {
-    let sources = inventory::Sources {
-        inventories: sources,
-        playbook_dir: Some(wanted.playbook_dir),
-        facts: None,
-        keyring: wanted.keyring,
-    };
-    let inventory = inventory::read(&sources)?;
-    let host = view::this_machine(&inventory, wanted)?;
-    Ok(view::view(&inventory, &host))
+/// The inventories of a run, and what its tasks add to them.
+pub(super) struct Inventories {
+    sources: Vec<String>,
+    keyring: Rc<Keyring>,
+    added: Vec<Added>,
+    /// How this machine calls itself.
+    own: String,
+    /// Every host is this machine, unless the inventory says how else to reach it (`-c local`).
+    pub all_local: bool,
+    /// What was read last, for this playbook directory.
+    read: Option<(PathBuf, inventory::Inventory)>,
+}
+
+/// The hosts of a play that are this machine.
+#[derive(Debug, Default)]
+pub(super) struct Ours {
+    pub hosts: Vec<String>,
+    /// Patterns that nothing matched.
+    pub unknown: Vec<String>,
+}
+
+impl Inventories {
+    /// The inventories of `-i`. Ansible goes on without those that are not there, and so does this.
+    pub fn new(sources: Vec<String>, keyring: &Rc<Keyring>) -> Inventories {
+        let absent = |s: &String| s != "-" && !s.contains(',') && !Path::new(s).exists();
+        let (absent, sources): (Vec<String>, Vec<String>) = sources.into_iter().partition(absent);
+        for source in &absent {
+            warn(&format!("Unable to parse {source} as an inventory source"));
+        }
+        if sources.is_empty() {
+            warn("No inventory was parsed, only implicit localhost is available");
+            let all = "Note that the implicit localhost does not match 'all'";
+            warn(&format!("provided hosts list is empty, only localhost is available. {all}"));
+        }
+        // The playbook's directory becomes the working directory.
+        let absolute = |s: String| match std::fs::canonicalize(&s) {
+            Ok(path) if !s.contains(',') => path.to_string_lossy().into_owned(),
+            _ => s,
+        };
+        let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        Inventories {
+            sources: sources.into_iter().map(absolute).collect(),
+            keyring: Rc::clone(keyring),
+            added: Vec::new(),
+            own: own.trim().split('.').next().unwrap_or_default().to_owned(),
+            all_local: false,
+            read: None,
+        }
+    }
+
+    fn inventory(&mut self, playbook_dir: &Path) -> anyhow::Result<&inventory::Inventory> {
+        let fresh = match self.read.take() {
+            Some((place, inventory)) if place == playbook_dir => inventory,
+            _ => {
+                let sources = inventory::Sources {
+                    inventories: &self.sources,
+                    playbook_dir: Some(playbook_dir),
+                    facts: None,
+                    keyring: &self.keyring,
+                };
+                inventory::read_with(&sources, &self.added)?
+            }
+        };
+        Ok(&self.read.insert((playbook_dir.to_owned(), fresh)).1)
+    }
+
+    /// The hosts of a play that are this machine: those with a local connection, else the only one, else the one that
+    /// has this machine's name.
+    pub fn ours(&mut self, patterns: &[String], limit: Option<&str>, playbook_dir: &Path) -> anyhow::Result<Ours> {
+        let (own, all_local) = (self.own.clone(), self.all_local);
+        let inventory = self.inventory(playbook_dir)?;
+        let mut unknown = Vec::new();
+        let chosen = inventory.matching_known(&patterns.join(","), &mut unknown).map_err(anyhow::Error::msg)?;
+        let mut hosts: Vec<String> = chosen.iter().map(|h| inventory.name(*h).to_owned()).collect();
+        let (implicit, unknown): (Vec<String>, Vec<String>) =
+            unknown.into_iter().partition(|p| LOCALHOST.contains(&p.as_str()));
+        hosts.extend(implicit);
+        if let Some(limit) = limit {
+            let mut strangers = Vec::new();
+            let limited = inventory.matching_known(limit, &mut strangers).map_err(anyhow::Error::msg)?;
+            if let Some(stranger) = strangers.iter().find(|s| !LOCALHOST.contains(&s.as_str())) {
+                return Err(view::unknown(inventory, stranger));
+            }
+            hosts.retain(|h| strangers.contains(h) || limited.iter().any(|l| inventory.name(*l) == h));
+        }
+        let local: Vec<String> = hosts.iter().filter(|h| view::is_local(inventory, h, all_local)).cloned().collect();
+        let hosts = match hosts.as_slice() {
+            _ if !local.is_empty() => local,
+            [_] | [] => hosts,
+            _ if hosts.contains(&own) => vec![own],
+            _ => return Err(view::unknown(inventory, &own)),
+        };
+        Ok(Ours { hosts, unknown })
+    }
+
+    /// What a host sees.
+    pub fn view(&mut self, host: &str, playbook_dir: &Path) -> anyhow::Result<Inventory> {
+        Ok(view::view(self.inventory(playbook_dir)?, host))
+    }
+
+    /// Takes over what tasks added.
+    pub fn add(&mut self, additions: Vec<Addition>) {
+        if additions.is_empty() {
+            return;
+        }
+        self.read = None;
+        self.added.extend(additions.into_iter().map(|addition| match addition {
+            Addition::Host { name, groups, vars } => Added::Host { name, groups, vars },
+            Addition::Group { name, host, parents } => Added::Member { group: name, host, parents },
+        }));
+    }
 }
 
 #[cfg(test)]

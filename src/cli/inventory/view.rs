@@ -1,39 +1,22 @@
-//! One host's view of an inventory, as `apply` takes it; and which host of it this machine is.
+//! One host's view of an inventory, as `apply` takes it; and which hosts are this machine.
 
-use super::Wanted;
+use super::LOCALHOST;
 use crate::apply;
 use crate::plan::{Data, Map};
 use crate::source::inventory::{Definition, Inventory};
 
-/// Which host this machine is: `--limit`, else the one that the plays name, else the only one, else the one with this
-/// machine's name.
-pub(super) fn this_machine(inventory: &Inventory, wanted: &Wanted) -> anyhow::Result<String> {
-    let local = |name: &str| matches!(name, "localhost" | "127.0.0.1" | "::1");
-    if let Some(limit) = wanted.limit {
-        let known = inventory.host(limit).is_some() || local(limit);
-        return if known { Ok(limit.to_owned()) } else { Err(unknown(inventory, limit)) };
-    }
-    let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let own = own.trim().split('.').next().unwrap_or_default().to_owned();
-    for part in wanted.patterns.iter().flat_map(|p| p.split([',', ':'])).map(str::trim) {
-        if inventory.host(part).is_some() || local(part) {
-            return Ok(part.to_owned());
-        }
-        match inventory.group(part).unwrap_or_default() {
-            [only] => return Ok(inventory.name(*only).to_owned()),
-            members if members.iter().any(|h| inventory.name(*h) == own) => return Ok(own),
-            _ => {}
-        }
-    }
-    match inventory.hosts().len() {
-        0 => Ok("localhost".to_owned()),
-        1 => Ok(inventory.name(0).to_owned()),
-        _ if inventory.host(&own).is_some() => Ok(own),
-        _ => Err(unknown(inventory, &own)),
+/// Whether a host is this machine by its connection.
+pub(super) fn is_local(inventory: &Inventory, host: &str, all_local: bool) -> bool {
+    let Some(id) = inventory.host(host) else { return LOCALHOST.contains(&host) };
+    let named = inventory.name_id("ansible_connection").and_then(|name| inventory.get(id, name));
+    match named.map(|d| inventory.value(d.value).as_ref()).and_then(Data::as_str) {
+        Some(connection) => matches!(connection, "local" | "ansible.builtin.local"),
+        None => all_local || LOCALHOST.contains(&host),
     }
 }
 
-fn unknown(inventory: &Inventory, host: &str) -> anyhow::Error {
+/// A host that nobody knows.
+pub(super) fn unknown(inventory: &Inventory, host: &str) -> anyhow::Error {
     let names: Vec<&str> = inventory.hosts().take(8).map(|h| inventory.name(h)).collect();
     anyhow::anyhow!("{host} is not in the inventory (it has {}); name this machine with --limit", names.join(", "))
 }

@@ -18,7 +18,7 @@ mod tests;
 
 pub use pool::{Definition, NameId, Place, ValueId};
 
-use crate::plan::{Data, limits};
+use crate::plan::{Data, Map, limits};
 use crate::vars::Vault;
 use crate::vars::vault::{Keyring, is_sealed};
 use crate::yaml::{self, Content, Flavour};
@@ -92,6 +92,56 @@ pub struct Sources<'a> {
     pub keyring: &'a Keyring,
 }
 
+/// A host or group that no file names.
+#[derive(Clone, Debug)]
+pub enum Added {
+    /// A host, in these groups, with these variables.
+    Host {
+        /// Its name.
+        name: String,
+        /// Its groups.
+        groups: Vec<String>,
+        /// Its variables.
+        vars: Map,
+    },
+    /// A host that is put into a group.
+    Member {
+        /// The group.
+        group: String,
+        /// The host.
+        host: String,
+        /// Groups that the group becomes a child of.
+        parents: Vec<String>,
+    },
+}
+
+/// Puts what a run added into the graph.
+fn add(added: &Added, graph: &mut Graph) -> Result<(), Error> {
+    let file = graph.pool.file("add_host", Encrypted::No);
+    let at = |m: String| Error::at("add_host", 0, m);
+    match added {
+        Added::Host { name, groups, vars } => {
+            for group in groups.iter().map(String::as_str).chain(groups.is_empty().then_some("ungrouped")) {
+                let group = graph.add_group(group);
+                graph.add_host(group, name, file);
+            }
+            for (key, value) in vars {
+                let Some(key) = key.as_str() else { continue };
+                graph.set(name, Named { name: key, value: value.clone(), place: Place { file, line: 0 } }, &at)?;
+            }
+        }
+        Added::Member { group, host, parents } => {
+            let group = graph.add_group(group);
+            graph.add_host(group, host, file);
+            for parent in parents {
+                let parent = graph.add_group(parent);
+                graph.add_child(parent, group, &at)?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A variable as it is set.
 struct Named<'a> {
     name: &'a str,
@@ -126,9 +176,17 @@ struct Chain {
 
 /// Reads inventories.
 pub fn read(sources: &Sources) -> Result<Inventory, Error> {
+    read_with(sources, &[])
+}
+
+/// Reads inventories, and takes what a run has added to them.
+pub fn read_with(sources: &Sources, added: &[Added]) -> Result<Inventory, Error> {
     let mut graph = Graph::new();
     for source in sources.inventories {
         read_source(source, &mut graph, (sources.keyring, 0))?;
+    }
+    for added in added {
+        add(added, &mut graph)?;
     }
     graph.reconcile();
     let mut places: Vec<PathBuf> = Vec::new();

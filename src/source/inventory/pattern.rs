@@ -7,6 +7,16 @@ use std::collections::BTreeSet;
 impl Inventory {
     /// The hosts that a pattern chooses, in its order; a name that is neither host nor group is an error.
     pub fn matching(&self, pattern: &str) -> Result<Vec<u32>, String> {
+        let mut unknown = Vec::new();
+        let chosen = self.matching_known(pattern, &mut unknown)?;
+        match unknown.first() {
+            Some(name) => Err(format!("{name} is no host, group or pattern of the inventory")),
+            None => Ok(chosen),
+        }
+    }
+
+    /// The same, with what is neither host nor group put aside.
+    pub fn matching_known(&self, pattern: &str, unknown: &mut Vec<String>) -> Result<Vec<u32>, String> {
         let mut parts = Vec::new();
         for part in split(pattern) {
             match part.strip_prefix('@') {
@@ -28,21 +38,21 @@ impl Inventory {
         }
         let mut met: BTreeSet<u32> = chosen.iter().copied().collect();
         for part in plain {
-            chosen.extend(self.one(part)?.into_iter().filter(|h| met.insert(*h)));
+            chosen.extend(self.one(part, unknown)?.into_iter().filter(|h| met.insert(*h)));
         }
         for part in parts.iter().filter(|p| p.starts_with('&')) {
-            let those: BTreeSet<u32> = self.one(&part[1..])?.into_iter().collect();
+            let those: BTreeSet<u32> = self.one(&part[1..], unknown)?.into_iter().collect();
             chosen.retain(|h| those.contains(h));
         }
         for part in parts.iter().filter(|p| p.starts_with('!')) {
-            let those: BTreeSet<u32> = self.one(&part[1..])?.into_iter().collect();
+            let those: BTreeSet<u32> = self.one(&part[1..], unknown)?.into_iter().collect();
             chosen.retain(|h| !those.contains(h));
         }
         Ok(chosen)
     }
 
     /// The hosts of one pattern without a sign.
-    fn one(&self, pattern: &str) -> Result<Vec<u32>, String> {
+    fn one(&self, pattern: &str, unknown: &mut Vec<String>) -> Result<Vec<u32>, String> {
         if let Some(host) = self.host(pattern) {
             return Ok(vec![host]);
         }
@@ -58,7 +68,8 @@ impl Inventory {
             found.extend(self.hosts().filter(|h| matches(self.name(*h))));
         }
         if found.is_empty() && !any && expression != "all" {
-            return Err(format!("{pattern} is no host, group or pattern of the inventory"));
+            unknown.push(pattern.to_owned());
+            return Ok(Vec::new());
         }
         let mut met = BTreeSet::new();
         match wanted {

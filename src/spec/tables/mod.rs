@@ -2,6 +2,10 @@
 
 use super::ModuleSpec;
 
+#[cfg(feature = "builder")]
+mod here;
+#[cfg(feature = "builder")]
+pub(super) use here::HERE;
 mod assemble;
 mod assert;
 mod authorized_key;

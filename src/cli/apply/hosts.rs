@@ -1,0 +1,149 @@
+//! The plays of a playbook on the hosts that are this machine: one host after the other, each with what it knows so
+//! far, and all that a task of one adds to the inventory in reach of those that follow.
+
+use super::super::console::Console;
+use super::super::inventory::Inventories;
+use super::later::Source;
+use crate::apply::{self, Blobs, Session, World};
+use crate::compile::Compiled;
+use crate::modules::facts::Facts;
+use crate::plan::{Data, FileRef, Key, Map, Play};
+use crate::source::FileBytes;
+use crate::sys::command::SystemRunner;
+use crate::vars::{Files, Templar, Var, Variables};
+use anyhow::Context;
+use indexmap::IndexMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::Path;
+use std::rc::Rc;
+
+/// What is known from playbook to playbook.
+pub(super) struct Hosts {
+    pub inventories: Inventories,
+    /// `--limit`.
+    pub limit: Option<String>,
+    sessions: IndexMap<String, Session>,
+    /// Hosts that failed: they are out of the run.
+    failed: BTreeSet<String>,
+}
+
+impl Hosts {
+    pub fn new(inventories: Inventories, limit: Option<String>) -> Hosts {
+        Hosts { inventories, limit, sessions: IndexMap::new(), failed: BTreeSet::new() }
+    }
+
+    /// Runs the plays of a playbook that lies in `directory`. True: no host failed.
+    pub fn run(
+        &mut self,
+        (compiled, source): (&Compiled, &Source),
+        directory: &Path,
+        options: &apply::Options,
+        console: &mut Console,
+    ) -> anyhow::Result<bool> {
+        let runner = SystemRunner::with_environment(std::env::vars_os()).in_directory(directory);
+        for play in &compiled.plan.plays {
+            let named = self.named(play, &options.extra, directory)?;
+            let hosts: Vec<String> = named.iter().filter(|h| !self.failed.contains(*h)).cloned().collect();
+            console.begin_play(&apply::title(play));
+            if named.is_empty() {
+                console.no_hosts_matched();
+                continue;
+            }
+            // Everyone has failed by now: Ansible ends here too.
+            if hosts.is_empty() {
+                break;
+            }
+            for host in &hosts {
+                let inventory = self.inventories.view(host, directory)?;
+                let world = World {
+                    plan: &compiled.plan,
+                    blobs: &Memory(&compiled.files),
+                    runner: &runner,
+                    facts: Rc::new(Facts::new(Rc::new(SystemRunner::new()))),
+                    inventory: &inventory,
+                    options,
+                    later: Some(source),
+                };
+                let mut session = self.sessions.swap_remove(host).unwrap_or_else(|| Session::new(&world));
+                session.refresh(&inventory, &hosts);
+                for (other, known) in &self.sessions {
+                    session.see(other, &known.seen());
+                }
+                console.about(host);
+                if !session.play(&world, play, console) {
+                    self.failed.insert(host.clone());
+                }
+                self.inventories.add(session.additions());
+                self.sessions.insert(host.clone(), session);
+            }
+        }
+        let mut recaps: Vec<_> = self.sessions.iter().map(|(host, s)| (host.clone(), s.report().recap)).collect();
+        recaps.sort_by(|(a, _), (b, _)| a.cmp(b));
+        console.recaps(&recaps);
+        Ok(self.failed.is_empty())
+    }
+
+    /// The hosts of a play that are this machine. Names may be templates over extra variables and the play's own.
+    pub fn named(&mut self, play: &Play, extra: &Map, directory: &Path) -> anyhow::Result<Vec<String>> {
+        let mut vars = play.keywords.vars.clone();
+        vars.extend(extra.iter().map(|(k, v)| (k.clone(), v.clone())));
+        let known = Known(vars);
+        let templar = Templar::new(&known, &known);
+        let mut patterns = Vec::new();
+        for pattern in &play.hosts {
+            match templar.value(&Data::str(pattern)).with_context(|| format!("evaluating `hosts: {pattern}`"))? {
+                Data::List(list) => patterns.extend(list.iter().map(crate::spec::python_str)),
+                one => patterns.push(crate::spec::python_str(&one)),
+            }
+        }
+        let ours = self.inventories.ours(&patterns, self.limit.as_deref(), directory)?;
+        for pattern in ours.unknown {
+            super::super::console::warn(&format!("Could not match supplied host pattern, ignoring: {pattern}"));
+        }
+        Ok(ours.hosts)
+    }
+}
+
+/// Variables that are there before a play begins; there are no files to look up.
+struct Known(Map);
+
+impl Variables for Known {
+    fn get(&self, name: &str) -> Option<Var> {
+        self.0.get(&Key(name)).map(|data| Var { data: Rc::new(data.clone()), templated: true })
+    }
+    fn names(&self) -> Vec<String> {
+        self.0.keys().filter_map(|k| k.as_str().map(str::to_owned)).collect()
+    }
+    fn host(&self, _: &str) -> Option<Rc<dyn Variables>> {
+        None
+    }
+    fn hosts(&self) -> Vec<String> {
+        Vec::new()
+    }
+    fn facts(&self) -> Option<Rc<dyn Variables>> {
+        None
+    }
+}
+
+impl Files for Known {
+    fn find(&self, _: &str, name: &str) -> Result<String, Vec<String>> {
+        Err(vec![name.to_owned()])
+    }
+    fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        Err(io::Error::new(io::ErrorKind::NotFound, path.to_owned()))
+    }
+    fn list(&self, path: &str) -> io::Result<Vec<(String, bool)>> {
+        Err(io::Error::new(io::ErrorKind::NotFound, path.to_owned()))
+    }
+}
+
+/// The files of a build that was not packed.
+struct Memory<'a>(&'a BTreeMap<String, FileBytes>);
+
+impl Blobs for Memory<'_> {
+    fn read(&self, path: &str, _: &FileRef) -> io::Result<Vec<u8>> {
+        let file = self.0.get(path).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, path.to_owned()))?;
+        Ok(file.bytes.to_vec())
+    }
+}

@@ -1,0 +1,32 @@
+//! Modules that only `apply` runs, on a machine whose operator looks on: they install software or change the
+//! inventory of the run, which no node does at boot. Nothing here is in the executor.
+
+mod inventory;
+mod package;
+
+use super::Run;
+
+/// The run side of a module of this folder.
+pub(super) fn find(name: &str) -> Option<Run> {
+    let run: Run = match name {
+        "ansible.builtin.add_host" => inventory::add_host,
+        "ansible.builtin.group_by" => inventory::group_by,
+        "ansible.builtin.apt" => package::apt,
+        "ansible.builtin.dnf" => package::dnf,
+        "ansible.builtin.package" => package::any,
+        _ => return None,
+    };
+    Some(run)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::spec;
+
+    /// What `apply` accepts, it must be able to run.
+    #[test]
+    fn every_specification_has_a_run_side() {
+        let without: Vec<&str> = spec::here().map(|s| s.name).filter(|n| super::find(n).is_none()).collect();
+        assert!(without.is_empty(), "accepted, but not run: {without:?}");
+    }
+}

@@ -1,0 +1,14 @@
+//! Tables of what only `apply` runs. Written by tests/tools/make-spec.py.
+
+use crate::spec::ModuleSpec;
+
+mod add_host;
+mod apt;
+mod async_status;
+mod dnf;
+mod group_by;
+mod package;
+
+/// Every table, by short name.
+pub(in crate::spec) static HERE: &[&ModuleSpec] =
+    &[&add_host::SPEC, &apt::SPEC, &async_status::SPEC, &dnf::SPEC, &group_by::SPEC, &package::SPEC];
