@@ -4,13 +4,22 @@ use super::frame::Frame;
 use crate::plan::{Data, Keywords, Task};
 use std::rc::Rc;
 
+/// The values of a keyword that replaces, from the inside out: the first counts.
+pub(super) fn set<'s>(
+    task: &'s Task,
+    frame: &'s Rc<Frame<'_>>,
+    field: fn(&Keywords) -> &Option<Data>,
+) -> impl Iterator<Item = &'s Data> {
+    field(&task.keywords).iter().chain(frame.inherited().filter_map(move |k| field(k).as_ref()))
+}
+
 /// The value of a keyword that replaces: the innermost that is set.
 pub(super) fn effective<'s>(
     task: &'s Task,
     frame: &'s Rc<Frame<'_>>,
     field: fn(&Keywords) -> &Option<Data>,
 ) -> Option<&'s Data> {
-    field(&task.keywords).as_ref().or_else(|| frame.inherited().find_map(|k| field(k).as_ref()))
+    set(task, frame, field).next()
 }
 
 /// The values of a keyword that adds up, outermost first.

@@ -9,11 +9,11 @@ use super::result::Done;
 use super::scope::Scope;
 use crate::modules::accounts::Accounts;
 use crate::modules::{self, Context};
-use crate::plan::{Action, Args, Data, Map, Task};
+use crate::plan::{Action, Args, Data, Key, Map, Task};
 use crate::spec;
 use crate::sys::command::{Command, CommandError, Output, Runner};
 use crate::sys::identity::{self, Assumed, Identity};
-use crate::vars::Templar;
+use crate::vars::{OMIT, Templar};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -239,11 +239,26 @@ impl<'p> Run<'p> {
                 return Done::failure(all.join("; "));
             }
         };
-        #[cfg_attr(not(feature = "builder"), expect(unused_mut, reason = "only `apply` has an inventory to extend"))]
+        #[cfg(feature = "builder")]
+        if manner.unwatched && !manner.check {
+            let work = || match assume(&context, module) {
+                Ok(_assumed) => Done::of(run(&context, &args)),
+                Err(message) => Done::failure(message),
+            };
+            return super::background::start(work).unwrap_or_else(Done::failure);
+        }
+        let started = Instant::now();
         let mut done = match assume(&context, module) {
             Ok(_assumed) => Done::of(run(&context, &args)),
             Err(message) => Done::failure(message),
         };
+        if let Some(limit) = manner.timeout.filter(|l| done.is_failed() && started.elapsed().as_secs() >= *l) {
+            let action = super::task::short_action(module);
+            done = Done::failure(format!(
+                "The {action} action failed to execute in the expected time frame ({limit}) and was terminated"
+            ));
+            done.put("changed", Data::Bool(false));
+        }
         #[cfg(feature = "builder")]
         self.extend_inventory(module, &mut done);
         self.remember(module, &done);
@@ -285,7 +300,10 @@ impl<'p> Run<'p> {
             Args::Template { text, with } => {
                 match templar.value(&Data::Str(text.clone())).map_err(wrong)? {
                     Data::Map(map) => raw.extend(map.into_iter().map(|(k, v)| (k, finished(v)))),
-                    other => return Err(format!("the arguments must be a dictionary, not {}", other.type_name())),
+                    other => {
+                        let text = crate::vars::Value::from_data(&other).text().unwrap_or_default();
+                        return Err(format!("invalid or malformed argument: '{text}'"));
+                    }
                 }
                 raw.extend(with.iter().map(|(k, v)| (k.clone(), v.clone())));
             }
@@ -307,6 +325,12 @@ impl<'p> Run<'p> {
                 .any(|p| p.untemplated && name.as_str().is_some_and(|n| n == p.name || p.aliases.contains(&n)));
             let value = if untemplated { value.clone() } else { templar.value(value).map_err(wrong)? };
             args.insert(name.clone(), value);
+        }
+        // Free text that evaluates to a dictionary is the arguments, beneath those that are named.
+        if !spec.free_form && args.get(&Key("_raw_params")).is_some_and(|v| v.as_map().is_some()) {
+            let Some(Data::Map(mut whole)) = args.shift_remove(&Key("_raw_params")) else { return Ok((args, raw)) };
+            whole.extend(args);
+            args = whole;
         }
         args.retain(|_, v| !omitted(v));
         for value in args.values_mut() {
@@ -376,11 +400,14 @@ fn condition_error(condition: &Data, mut error: crate::vars::TemplateError) -> S
     )
 }
 
-/// The beginning of every omit token, ours or one that an export carried along.
-pub(super) const OMIT_PREFIX: &str = "__omit_place_holder__";
+/// Whether a text is an omit token: ours, or one that an export carried along, which ends in forty digits of a digest.
+pub(super) fn is_omit(text: &str) -> bool {
+    let digest = |rest: &str| rest.len() == 40 && rest.bytes().all(|b| b.is_ascii_hexdigit());
+    text == OMIT || text.strip_prefix("__omit_place_holder__").is_some_and(digest)
+}
 
 fn omitted(value: &Data) -> bool {
-    value.as_str().is_some_and(|s| s.starts_with(OMIT_PREFIX))
+    value.as_str().is_some_and(is_omit)
 }
 
 fn drop_omitted(value: &mut Data) {

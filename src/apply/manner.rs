@@ -3,11 +3,12 @@
 use super::Run;
 use super::files::TaskFiles;
 use super::frame::Frame;
-use super::inherit::{effective, environment};
-use super::item::OMIT_PREFIX;
+use super::inherit::{environment, set};
+use super::item::is_omit;
 use super::result::boolean;
 use super::scope::Scope;
 use crate::plan::{Data, Key, Keywords, Task};
+use crate::spec;
 use crate::vars::{Templar, Variables};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -22,6 +23,11 @@ pub(super) struct Manner {
     pub delegated: Option<String>,
     pub environment: Vec<(String, String)>,
     pub deadline: Option<Instant>,
+    /// `timeout`: how long the task may take, in seconds.
+    pub timeout: Option<u64>,
+    /// `async` with `poll: 0`: nobody waits for it.
+    #[cfg(feature = "builder")]
+    pub unwatched: bool,
 }
 
 impl<'p> Run<'p> {
@@ -30,18 +36,34 @@ impl<'p> Run<'p> {
         let files = TaskFiles::new(self, frame);
         let templar = self.templar(scope, &files);
         let keyword = |field: fn(&Keywords) -> &Option<Data>| -> Result<Option<Data>, String> {
-            match effective(task, frame, field) {
-                None => Ok(None),
-                Some(value) => templar.value(value).map(Some).map_err(|e| e.to_string()),
+            // What evaluates to omit is as if it had not been written: what lies around counts.
+            for value in set(task, frame, field) {
+                let value = templar.value(value).map_err(|e| e.to_string())?;
+                if !value.as_str().is_some_and(is_omit) {
+                    return Ok(Some(value));
+                }
             }
+            Ok(None)
         };
-        let no_log = keyword(|k| &k.no_log)?.is_some_and(|v| boolean(&v));
+        let flag = |name: &str, field: fn(&Keywords) -> &Option<Data>| -> Result<Option<bool>, String> {
+            let truth = |value: Data| {
+                spec::boolean(&value).map_err(|e| {
+                    let text = spec::python_str(&value);
+                    format!(
+                        "the field '{name}' has an invalid value ({text}), and could not be converted to an bool. The \
+                         error was: {e}"
+                    )
+                })
+            };
+            keyword(field)?.filter(|v| !v.is_null()).map(truth).transpose()
+        };
+        let no_log = flag("no_log", |k| &k.no_log)?.unwrap_or(false);
         let options = self.world.options;
         let elsewhere = keyword(|k| &k.delegate_to)?;
-        if let Some(host) = elsewhere.as_ref().and_then(Data::as_str).filter(|h| !h.starts_with(OMIT_PREFIX)) {
+        let delegated = elsewhere.as_ref().and_then(Data::as_str);
+        if let Some(host) = delegated {
             self.require_here(host)?;
         }
-        let delegated = elsewhere.as_ref().and_then(Data::as_str).filter(|h| !h.starts_with(OMIT_PREFIX));
         let become_user = self.becomes(&templar, scope, [keyword(|k| &k.become_)?, keyword(|k| &k.become_user)?])?;
         let seconds = |value: Option<Data>| match value {
             Some(Data::Int(n)) if n > 0 => Some(Duration::from_secs(u64::try_from(n).unwrap_or(u64::MAX))),
@@ -49,15 +71,24 @@ impl<'p> Run<'p> {
             None => None,
         };
         let asynchronous = task.async_.as_ref().map(|a| templar.value(a)).transpose().map_err(|e| e.to_string())?;
-        let limit = [seconds(keyword(|k| &k.timeout)?), seconds(asynchronous)].into_iter().flatten().min();
+        #[cfg(feature = "builder")]
+        let poll = task.poll.as_ref().map(|p| templar.value(p)).transpose().map_err(|e| e.to_string())?;
+        #[cfg(feature = "builder")]
+        let unwatched = asynchronous.as_ref().is_some_and(|a| seconds(Some(a.clone())).is_some())
+            && poll.as_ref().is_some_and(|p| matches!(p, Data::Int(0)) || p.as_str() == Some("0"));
+        let timeout = seconds(keyword(|k| &k.timeout)?);
+        let limit = [timeout, seconds(asynchronous)].into_iter().flatten().min();
         let own = limit.map(|l| Instant::now() + l);
         Ok(Manner {
-            check: keyword(|k| &k.check_mode)?.map_or(options.check, |v| boolean(&v)),
-            diff: keyword(|k| &k.diff)?.map_or(options.diff, |v| boolean(&v)),
+            check: flag("check_mode", |k| &k.check_mode)?.unwrap_or(options.check),
+            diff: flag("diff", |k| &k.diff)?.unwrap_or(options.diff),
             no_log,
             become_user,
             delegated: delegated.map(str::to_owned),
             environment: self.environment_of(&templar, task, frame)?,
+            timeout: timeout.map(|t| t.as_secs()),
+            #[cfg(feature = "builder")]
+            unwatched,
             deadline: [own, options.deadline].into_iter().flatten().min(),
         })
     }
@@ -107,7 +138,7 @@ impl<'p> Run<'p> {
                 Data::Map(map) => vec![map],
                 Data::List(list) => list.into_iter().filter_map(|m| m.as_map().cloned()).collect(),
                 Data::Null => continue,
-                other if other.as_str().is_some_and(|s| s.is_empty() || s.starts_with(OMIT_PREFIX)) => continue,
+                other if other.as_str().is_some_and(|s| s.is_empty() || is_omit(s)) => continue,
                 other => return Err(format!("environment must be a dictionary, received {}", other.type_name())),
             };
             for (name, value) in maps.into_iter().flatten() {
@@ -121,7 +152,7 @@ impl<'p> Run<'p> {
 }
 
 /// A value as Ansible puts it into the environment: Python's `str()` of a scalar.
-fn shell_text(value: &Data) -> String {
+pub(super) fn shell_text(value: &Data) -> String {
     match value {
         Data::Bool(b) => if *b { "True" } else { "False" }.to_owned(),
         Data::Int(i) => i.to_string(),

@@ -5,6 +5,8 @@
 //! evaluated in its scope (`scope`, `inherit`) by `task`, which calls a module and shapes its result (`result`);
 //! what happened goes to a [`Listener`] and into the [`Report`].
 
+#[cfg(feature = "builder")]
+mod background;
 pub mod diff;
 mod files;
 mod frame;
@@ -100,6 +102,9 @@ pub struct Options {
     /// Where the source tree lies on this machine (`/` without its slash, for `apply`), as `playbook_dir` and
     /// `role_path` show it; [`crate::plan::SOURCE_ROOT`] when it is only in the bundle.
     pub source_root: Option<String>,
+    /// Run nothing, but tell the listener which tasks would be met: `--list-tasks`.
+    #[cfg(feature = "builder")]
+    pub listing: bool,
     /// Who opens what Ansible Vault encrypted; nobody on a node.
     pub vault: Option<Rc<dyn Vault>>,
 }

@@ -155,8 +155,22 @@ impl<'p> Run<'p> {
         Ok(())
     }
 
+    /// `--list-tasks`: nothing is run.
+    #[cfg(feature = "builder")]
+    pub(super) fn listing(&self) -> bool {
+        self.world.options.listing
+    }
+
+    /// A node never lists.
+    #[cfg(not(feature = "builder"))]
+    pub(super) fn listing(&self) -> bool {
+        false
+    }
+
     fn sections_of(&self, play: &Current<'p>, roles: &[Rc<Instance<'p>>]) -> Flow {
-        self.gather(play);
+        if !self.listing() {
+            self.gather(play);
+        }
         let flow = self.run_sections(play, roles);
         let force = play.play.force_handlers || self.world.options.force_handlers;
         if flow == Flow::Failed && force {
@@ -205,7 +219,31 @@ impl<'p> Run<'p> {
         };
         if wanted {
             self.host.borrow_mut().gathered = true;
+            self.environment_fact(play);
             self.gathered(play);
+        }
+    }
+
+    /// The play's `environment` is what gathering sees. What refers to facts that are not there yet is left out.
+    fn environment_fact(&self, play: &Current<'p>) {
+        let found = {
+            let scope = Scope::new(self, play, &play.frame, None);
+            let files = super::files::TaskFiles::new(self, &play.frame);
+            let templar = self.templar(&scope, &files);
+            let mut found = Map::new();
+            for layer in &play.play.keywords.environment {
+                let pairs = match layer {
+                    Data::Map(map) => map.clone(),
+                    other => templar.value(other).ok().and_then(|v| v.as_map().cloned()).unwrap_or_default(),
+                };
+                found.extend(pairs.into_iter().filter_map(|(k, v)| Some((k, templar.value(&v).ok()?))));
+            }
+            found
+        };
+        if !found.is_empty() {
+            let mut all = self.world.facts.get("env").and_then(|e| e.as_map().cloned()).unwrap_or_default();
+            all.extend(found.into_iter().map(|(k, v)| (k, Data::Unsafe(super::manner::shell_text(&v)))));
+            self.host.borrow_mut().add_facts(&[(Data::str("env"), Data::Map(all))].into_iter().collect());
         }
     }
 

@@ -5,14 +5,7 @@ use crate::plan::Data;
 
 /// Whether a task with these tags (already templated) is to run.
 pub(super) fn selected(options: &Options, tags: &[Data]) -> bool {
-    let mut own: Vec<String> = Vec::new();
-    for tag in tags {
-        match tag {
-            Data::List(list) => own.extend(list.iter().filter_map(name)),
-            Data::Str(s) | Data::Unsafe(s) => own.extend(s.split(',').map(|t| t.trim().to_owned())),
-            other => own.extend(name(other)),
-        }
-    }
+    let mut own = names(tags);
     let tagged = !own.is_empty();
     if !tagged {
         own.push("untagged".to_owned());
@@ -30,6 +23,19 @@ pub(super) fn selected(options: &Options, tags: &[Data]) -> bool {
         meet(skip) || (has(skip, "tagged") && tagged)
     };
     run && !skipped
+}
+
+/// The names in tags: lists taken apart, and texts at their commas.
+pub(super) fn names(tags: &[Data]) -> Vec<String> {
+    let mut own: Vec<String> = Vec::new();
+    for tag in tags {
+        match tag {
+            Data::List(list) => own.extend(list.iter().filter_map(name)),
+            Data::Str(s) | Data::Unsafe(s) => own.extend(s.split(',').map(|t| t.trim().to_owned())),
+            other => own.extend(name(other)),
+        }
+    }
+    own
 }
 
 fn name(tag: &Data) -> Option<String> {

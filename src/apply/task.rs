@@ -29,6 +29,11 @@ impl<'p> Run<'p> {
         if !self.in_handler.get() && !self.tagged(task, frame, &scope) {
             return Flow::Next;
         }
+        #[cfg(feature = "builder")]
+        if self.listing() {
+            self.list(task, frame, &scope);
+            return Flow::Next;
+        }
         let title = self.title(task, frame, &scope);
         if self.waiting.get() {
             let wanted = self.world.options.start_at.as_deref().unwrap_or_default();
@@ -56,7 +61,10 @@ impl<'p> Run<'p> {
             }
             Action::Module(module) => {
                 self.announce(&title);
-                let done = self.module(play, task, module, frame, &scope);
+                let done = match self.named_module(module, frame, &scope) {
+                    Ok(module) => self.module(play, task, &module, frame, &scope),
+                    Err(message) => Done::failure(message),
+                };
                 self.finish(play, task, frame, &scope, title, done)
             }
             Action::IncludeTasks { .. } | Action::IncludeRole { .. } => {
@@ -66,16 +74,65 @@ impl<'p> Run<'p> {
         }
     }
 
+    /// The module of a task: its name may be a template where `apply` runs it.
+    #[cfg(feature = "builder")]
+    fn named_module<'m>(
+        &self,
+        module: &'m str,
+        frame: &Rc<Frame<'p>>,
+        scope: &Scope<'_, 'p>,
+    ) -> Result<std::borrow::Cow<'m, str>, String> {
+        if !module.contains("{{") {
+            return Ok(module.into());
+        }
+        let files = TaskFiles::new(self, frame);
+        let name = self.templar(scope, &files).value(&Data::str(module)).map_err(|e| e.to_string())?;
+        let name = name.as_str().unwrap_or_default();
+        match crate::spec::find(name) {
+            Some(spec) => Ok(spec.name.into()),
+            None => Err(format!(
+                "couldn't resolve module/action '{name}'. This often indicates a misspelling, missing collection, or \
+                 incorrect module path."
+            )),
+        }
+    }
+
+    /// The module of a task.
+    #[cfg(not(feature = "builder"))]
+    fn named_module<'m>(&self, module: &'m str, _: &Rc<Frame<'p>>, _: &Scope<'_, 'p>) -> Result<&'m str, String> {
+        Ok(module)
+    }
+
     fn tagged(&self, task: &Task, frame: &Rc<Frame<'p>>, scope: &Scope<'_, 'p>) -> bool {
         let tags = tags(task, frame);
         let options = self.world.options;
         if tags.is_empty() && options.tags.is_empty() && options.skip_tags.is_empty() {
             return true;
         }
+        super::tags::selected(options, &self.tags_of(&tags, frame, scope))
+    }
+
+    /// Tags, templated; a list for each that evaluates to one.
+    fn tags_of(&self, tags: &[Data], frame: &Rc<Frame<'p>>, scope: &Scope<'_, 'p>) -> Vec<Data> {
         let files = TaskFiles::new(self, frame);
         let templar = self.templar(scope, &files);
-        let templated: Vec<Data> = tags.iter().map(|t| templar.value(t).unwrap_or_else(|_| t.clone())).collect();
-        super::tags::selected(options, &templated)
+        tags.iter().map(|t| templar.value(t).unwrap_or_else(|_| t.clone())).collect()
+    }
+
+    /// Tells of a task instead of running it.
+    #[cfg(feature = "builder")]
+    fn list(&self, task: &Task, frame: &Rc<Frame<'p>>, scope: &Scope<'_, 'p>) {
+        let role = Self::role_title(frame.role.as_ref());
+        let name = task.name.clone().unwrap_or_else(|| match &task.action {
+            Action::IncludeRole { .. } => "include_role".to_owned(),
+            _ => unnamed(task),
+        });
+        let place = self.place(task.span);
+        let start = TaskStart { role: role.as_deref(), name: &name, place: &place, handler: false };
+        let mut tags = super::tags::names(&self.tags_of(&tags(task, frame), frame, scope));
+        tags.sort_unstable();
+        tags.dedup();
+        self.listener.borrow_mut().listed(&start, &tags);
     }
 
     fn title(&self, task: &Task, frame: &Rc<Frame<'p>>, scope: &Scope<'_, 'p>) -> Title {
@@ -299,7 +356,9 @@ impl<'p> Run<'p> {
         let mut evaluate = |scope: &Scope<'_, 'p>| -> Result<(), String> {
             let files = TaskFiles::new(self, frame);
             let templar = self.templar(scope, &files);
-            for entry in &task.notify {
+            let around = || frame.inherited().map(|k| &k.notify).find(|n| !n.is_empty());
+            let entries = Some(&task.notify).filter(|n| !n.is_empty()).or_else(around);
+            for entry in entries.into_iter().flatten() {
                 match templar.value(entry).map_err(|e| e.to_string())? {
                     Data::List(list) => names.extend(list.iter().filter_map(|n| n.as_str().map(str::to_owned))),
                     one => names.extend(one.as_str().map(str::to_owned)),

@@ -57,6 +57,9 @@ impl<'p> Run<'p> {
 
     fn sections(&self, play: &Current<'p>, block: &'p Block, frame: &Rc<Frame<'p>>) -> Flow {
         let mut flow = self.nodes(play, &block.block, frame);
+        if self.listing() {
+            return flow;
+        }
         if flow == Flow::Failed && !block.rescue.is_empty() {
             self.rescued();
             flow = self.nodes(play, &block.rescue, frame);

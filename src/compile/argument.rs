@@ -1,6 +1,7 @@
 //! Which action a task names, and its arguments in all of Ansible's forms: pairs, dictionaries, free text, `args`,
 //! `action`, `local_action`, one template for all of them.
 
+use super::Findings;
 use super::context::{Compiler, Scope};
 use super::keyword::{BELOW_PLAY, COMMON, TASK, all, pairs};
 use super::split::{Form, parse_pairs, split_args};
@@ -160,7 +161,9 @@ impl Compiler<'_> {
             self.error(scope, value, Code::NO_ACTION, "this names no module");
             return None;
         };
-        if !known_action(&name) {
+        // Which module it is, is known when the task runs: by then it is only `apply` that can look.
+        let later = super::template::is_template(&name) && self.options.findings == Findings::AtRunTime;
+        if !later && !known_action(&name) {
             let stranger = Node { content: Content::Scalar(Data::Str(name)), ..value.clone() };
             self.no_action(scope, value, &[&stranger]);
             return None;

@@ -248,7 +248,9 @@ impl Compiler<'_> {
         }
         let node = named.node("apply").clone();
         for (name, key, value) in pairs(self, scope, &node) {
-            if !self.common(scope, name, value, &mut keywords) {
+            if name == "notify" {
+                keywords.notify = self.notify(scope, value);
+            } else if !self.common(scope, name, value, &mut keywords) {
                 self.unknown_keyword(scope, key, "apply", &all(&[COMMON, BELOW_PLAY]));
             }
         }

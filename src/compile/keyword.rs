@@ -1,5 +1,6 @@
 //! Keywords of plays, blocks, tasks and roles: which there are, which type each has, where each may stand.
 
+use super::Findings;
 use super::context::{Compiler, Scope};
 use crate::plan::{Data, Keywords, Map};
 use crate::source::{Code, Diagnostic};
@@ -293,6 +294,8 @@ impl Compiler<'_> {
             Data::Null => return None,
             Data::Str(text) if text.contains("{{") => self.template(scope, value, text),
             other if spec::boolean(other).is_ok() => {}
+            // Ansible looks at it when the task runs.
+            Data::Str(_) if self.options.findings == Findings::AtRunTime => {}
             _ => self.wrong_type(scope, value, name, "true or false"),
         }
         Some(data)

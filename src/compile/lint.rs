@@ -12,6 +12,10 @@ impl Compiler<'_> {
             let message = "braces in a condition: it is an expression already".to_owned();
             let hint = "write the expression without {{ }}".to_owned();
             self.warning_hint(scope, node, Code::BARE_JINJA, (message, hint));
+            self.bag.worded(format!(
+                "conditional statements should not include jinja2 templating delimiters such as {{{{ }}}} or {{% %}}. \
+                 Found: {text}"
+            ));
         }
         self.lint_or(scope, node, text);
     }

@@ -45,7 +45,7 @@ impl Compiler<'_> {
             match *name {
                 "name" => block.name = self.text(scope, value, "name").map(|d| crate::spec::python_str(&d)),
                 "block" | "rescue" | "always" => {}
-                "notify" => drop(self.notify(scope, value)),
+                "notify" => block.keywords.notify = self.notify(scope, value),
                 name if self.common(scope, name, value, &mut block.keywords) => {}
                 "loop" => self.not_here(
                     scope,

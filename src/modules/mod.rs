@@ -32,6 +32,8 @@ mod hostname;
 mod include_vars;
 pub mod install;
 mod iptables;
+#[cfg(feature = "builder")]
+pub mod jobs;
 mod json;
 mod lineinfile;
 mod modprobe;

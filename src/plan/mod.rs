@@ -408,6 +408,9 @@ pub struct Keywords {
     /// `when`, joined by and; a parent's conditions come first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub when: Vec<Data>,
+    /// `notify` of a block or an include's `apply`, for tasks without one of their own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<Data>,
     /// `tags`; they add up.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Data>,

@@ -95,6 +95,25 @@ impl Diagnostic {
         Diagnostic { span: Some(span), ..self }
     }
 
+    /// Names files as they are on this machine, for a tree that is its whole file system: those beneath `directory`
+    /// by what follows it.
+    pub fn on_machine(mut self, directory: &str) -> Diagnostic {
+        let prefix = format!("{}/", directory.trim_matches('/'));
+        let named = |file: &str| match file.strip_prefix(&prefix) {
+            Some(rest) => rest.to_owned(),
+            None => format!("/{file}"),
+        };
+        self.file = named(&self.file);
+        for note in &mut self.notes {
+            if let Some((file, _)) = &mut note.place {
+                *file = named(file);
+            } else if let Some(path) = note.message.strip_prefix("tried ") {
+                note.message = format!("tried {}", named(path));
+            }
+        }
+        self
+    }
+
     /// With advice.
     pub fn hint(self, hint: impl Into<String>) -> Diagnostic {
         Diagnostic { hint: Some(hint.into()), ..self }

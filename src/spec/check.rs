@@ -130,7 +130,12 @@ impl Checker<'_> {
             }
             let mut supported: Vec<&str> = params.iter().map(|p| p.name).collect();
             supported.sort_unstable();
-            let module = self.spec.name;
+            // Where Ansible's action plugin looks before the module does, it says the short name.
+            let module = match self.spec.name {
+                "ansible.builtin.debug" => "debug",
+                "ansible.builtin.shell" => "shell",
+                name => name,
+            };
             let message = format!("Unsupported parameters for ({module}) module: {name}");
             problems.push(Problem {
                 param: name,

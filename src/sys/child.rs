@@ -11,6 +11,38 @@ use std::time::{Duration, Instant};
 /// How long a killed child may take to die; one that hangs in the kernel is left behind.
 const DEATH: Duration = Duration::from_millis(500);
 
+/// Runs `work` in a process that outlives this one: of a session of its own, with nothing for input and output.
+#[cfg(feature = "builder")]
+pub fn detach(work: impl FnOnce()) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+    #[expect(unsafe_code, reason = "the children only run `work` and leave through _exit")]
+    // SAFETY: as in `Child::spawn`.
+    match unsafe { nix::unistd::fork() }? {
+        ForkResult::Parent { child } => {
+            waitpid(child, None)?;
+            Ok(())
+        }
+        ForkResult::Child => {
+            // The second fork gives the process to init, so that nobody has to wait for it.
+            #[expect(unsafe_code, reason = "the children only run `work` and leave through _exit")]
+            // SAFETY: as above; _exit takes no pointer and does not return.
+            unsafe {
+                let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null");
+                if nix::unistd::setsid().is_ok()
+                    && matches!(nix::unistd::fork(), Ok(ForkResult::Child))
+                    && let Ok(null) = null
+                {
+                    for stream in 0..=2 {
+                        nix::libc::dup2(null.as_raw_fd(), stream);
+                    }
+                    work();
+                }
+                nix::libc::_exit(0)
+            }
+        }
+    }
+}
+
 /// A child at work. Dropping it kills it.
 #[derive(Debug)]
 pub struct Child {

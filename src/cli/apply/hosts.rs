@@ -26,11 +26,87 @@ pub(super) struct Hosts {
     sessions: IndexMap<String, Session>,
     /// Hosts that failed: they are out of the run.
     failed: BTreeSet<String>,
+    /// Names that were warned about.
+    warned: BTreeSet<String>,
 }
+
+/// Keywords of plays, roles, blocks and tasks, and Jinja's own names.
+const RESERVED: [&str; 70] = [
+    "action",
+    "always",
+    "any_errors_fatal",
+    "args",
+    "async",
+    "async_val",
+    "become",
+    "become_exe",
+    "become_flags",
+    "become_method",
+    "become_user",
+    "block",
+    "changed_when",
+    "check_mode",
+    "collections",
+    "connection",
+    "debugger",
+    "delay",
+    "delegate_facts",
+    "delegate_to",
+    "diff",
+    "environment",
+    "fact_path",
+    "failed_when",
+    "force_handlers",
+    "gather_facts",
+    "gather_subset",
+    "gather_timeout",
+    "handlers",
+    "hosts",
+    "ignore_errors",
+    "ignore_unreachable",
+    "local_action",
+    "loop",
+    "loop_control",
+    "loop_with",
+    "max_fail_percentage",
+    "module_defaults",
+    "name",
+    "no_log",
+    "notify",
+    "order",
+    "poll",
+    "port",
+    "post_tasks",
+    "pre_tasks",
+    "register",
+    "remote_user",
+    "rescue",
+    "retries",
+    "roles",
+    "run_once",
+    "serial",
+    "strategy",
+    "tags",
+    "tasks",
+    "throttle",
+    "timeout",
+    "until",
+    "vars_files",
+    "vars_prompt",
+    "when",
+    "with_",
+    "cycler",
+    "dict",
+    "joiner",
+    "lipsum",
+    "namespace",
+    "range",
+    "undef",
+];
 
 impl Hosts {
     pub fn new(inventories: Inventories, limit: Option<String>) -> Hosts {
-        Hosts { inventories, limit, sessions: IndexMap::new(), failed: BTreeSet::new() }
+        Hosts { inventories, limit, sessions: IndexMap::new(), failed: BTreeSet::new(), warned: BTreeSet::new() }
     }
 
     /// Runs the plays of a playbook that lies in `directory`. True: no host failed.
@@ -45,6 +121,7 @@ impl Hosts {
         for play in &compiled.plan.plays {
             let named = self.named(play, &options.extra, directory)?;
             let hosts: Vec<String> = named.iter().filter(|h| !self.failed.contains(*h)).cloned().collect();
+            self.warn_of_names(play, &options.extra);
             console.begin_play(&apply::title(play));
             if named.is_empty() {
                 console.no_hosts_matched();
@@ -82,6 +159,17 @@ impl Hosts {
         recaps.sort_by(|(a, _), (b, _)| a.cmp(b));
         console.recaps(&recaps);
         Ok(self.failed.is_empty())
+    }
+
+    /// Variables that take a name which Ansible or Jinja uses itself.
+    fn warn_of_names(&mut self, play: &Play, extra: &Map) {
+        for name in play.keywords.vars.keys().chain(extra.keys()).filter_map(Data::as_str) {
+            let name = name.to_owned();
+            if RESERVED.contains(&name.as_str()) && !self.warned.contains(&name) {
+                super::super::console::warn(&format!("Found variable using reserved name: {name}"));
+                self.warned.insert(name);
+            }
+        }
     }
 
     /// The hosts of a play that are this machine. Names may be templates over extra variables and the play's own.
@@ -139,7 +227,7 @@ impl Files for Known {
 }
 
 /// The files of a build that was not packed.
-struct Memory<'a>(&'a BTreeMap<String, FileBytes>);
+pub(super) struct Memory<'a>(pub &'a BTreeMap<String, FileBytes>);
 
 impl Blobs for Memory<'_> {
     fn read(&self, path: &str, _: &FileRef) -> io::Result<Vec<u8>> {

@@ -1,8 +1,8 @@
 //! Compiles what dynamic includes name, when a run gets there. What it makes is kept for the rest of the process, which
 //! ends with the run: the run refers to it.
 
+use super::report::Reporter;
 use crate::apply::{Later, Standing};
-use crate::cli::Ui;
 use crate::compile::{self, Compiled, Options};
 use crate::plan::{From, Plan, Span};
 use crate::source::{Diagnostics, Tree};
@@ -16,7 +16,7 @@ type RoleKey = (String, From, Standing);
 pub(super) struct Source<'a> {
     pub tree: &'a Tree,
     pub options: &'a Options,
-    pub ui: &'a Ui,
+    pub reporter: &'a Reporter<'a>,
     pub plan: &'a Plan,
     /// Source files of all plans so far: spans name them by index.
     sources: RefCell<Vec<String>>,
@@ -25,24 +25,21 @@ pub(super) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    pub fn new(tree: &'a Tree, options: &'a Options, plan: &'a Plan, ui: &'a Ui) -> Source<'a> {
+    pub fn new(tree: &'a Tree, options: &'a Options, plan: &'a Plan, reporter: &'a Reporter<'a>) -> Source<'a> {
         let sources = RefCell::new(plan.sources.clone());
-        Source { tree, options, ui, plan, sources, tasks: RefCell::default(), roles: RefCell::default() }
+        Source { tree, options, reporter, plan, sources, tasks: RefCell::default(), roles: RefCell::default() }
     }
 
-    fn keep(&self, compiled: Compiled) -> &'static Plan {
-        self.ui.diagnostics(&compiled.warnings);
+    fn keep(&self, compiled: Compiled) -> Result<&'static Plan, String> {
         self.sources.borrow_mut().clone_from(&compiled.plan.sources);
-        Box::leak(Box::new(compiled.plan))
+        match self.reporter.show(compiled.warnings) {
+            Some(fatal) => Err(fatal),
+            None => Ok(Box::leak(Box::new(compiled.plan))),
+        }
     }
 
     fn refused(&self, diagnostics: Diagnostics) -> String {
-        self.ui.diagnostics(&diagnostics.0);
-        let first = diagnostics.0.into_iter().find(|d| d.severity == crate::source::Severity::Error);
-        first.map_or_else(String::new, |d| {
-            let place = d.span.map(|s| format!(":{}:{}", s.line, s.column)).unwrap_or_default();
-            format!("{} [/{}{place}]", d.message, d.file)
-        })
+        self.reporter.show(diagnostics.0).unwrap_or_default()
     }
 }
 
@@ -63,7 +60,7 @@ impl Later for Source<'_> {
             sources: &sources,
         };
         let made = compile::later::tasks(self.tree, self.options, &around, path);
-        let plan = self.keep(made.map_err(|d| self.refused(d))?);
+        let plan = self.keep(made.map_err(|d| self.refused(d))?)?;
         self.tasks.borrow_mut().insert(key, plan);
         Ok(Some(plan))
     }
@@ -83,7 +80,7 @@ impl Later for Source<'_> {
         let made = compile::later::role(self.tree, self.options, &around, (name, from));
         let (compiled, role) = made.map_err(|d| self.refused(d))?;
         let role: &'static str = Box::leak(role.into_boxed_str());
-        let plan = self.keep(compiled);
+        let plan = self.keep(compiled)?;
         self.roles.borrow_mut().push((key, plan, role));
         Ok((plan, role))
     }

@@ -2,6 +2,8 @@
 
 mod hosts;
 mod later;
+mod listing;
+mod report;
 mod settings;
 
 use super::console::Console;
@@ -16,6 +18,7 @@ use crate::vars::vault::Keyring;
 use anyhow::Context;
 use hosts::Hosts;
 use later::Source;
+use report::Reporter;
 use settings::Settings;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -86,6 +89,8 @@ struct Run {
     #[arg(short, action = clap::ArgAction::Count)]
     verbose: u8,
     #[command(flatten)]
+    list: listing::Wanted,
+    #[command(flatten)]
     vault: vault::Passwords,
     /// The connection; only `local` can be
     #[arg(short, long, value_parser = ["local", "ansible.builtin.local"])]
@@ -140,6 +145,8 @@ struct Prepared<'a> {
 impl Prepared<'_> {
     fn playbook(&self, path: &Path, hosts: &mut Hosts) -> anyhow::Result<Exit> {
         let (directory, name) = split(path)?;
+        let place = directory.to_string_lossy().into_owned();
+        let reporter = Reporter::new(self.ui, place, self.settings.duplicate_keys()?);
         let mut tree = Tree::machine();
         for path in self.roles_paths() {
             tree.add_roles_path(&path).with_context(|| format!("opening the roles path {}", path.display()))?;
@@ -152,13 +159,20 @@ impl Prepared<'_> {
         let compiled = match compile::compile(&tree, &name, &options) {
             Ok(compiled) => compiled,
             Err(diagnostics) => {
-                self.ui.diagnostics(&diagnostics.0);
+                reporter.show(diagnostics.0);
                 return Ok(Exit::Ansible(4));
             }
         };
-        self.ui.diagnostics(&compiled.warnings);
-        let source = Source::new(&tree, &options, &compiled.plan, self.ui);
+        if reporter.show(compiled.warnings.clone()).is_some() {
+            return Ok(Exit::Ansible(4));
+        }
+        let source = Source::new(&tree, &options, &compiled.plan, &reporter);
         let options = self.options();
+        if self.args.list.any() {
+            let listed = self.args.list.list((&compiled, &source), (path, &directory), &options, hosts)?;
+            self.ui.print(&listed)?;
+            return Ok(Exit::Done);
+        }
         // Modules find relative paths in the playbook's directory.
         let before = std::env::current_dir().context("finding the current directory")?;
         std::env::set_current_dir(&directory).with_context(|| format!("entering {}", directory.display()))?;
@@ -199,6 +213,7 @@ impl Prepared<'_> {
             verbosity: args.verbose,
             // The tree is this machine.
             source_root: Some(String::new()),
+            listing: false,
             vault: Some(Rc::clone(&self.keyring) as Rc<dyn Vault>),
         }
     }

@@ -1,6 +1,7 @@
 //! Modules that only `apply` runs, on a machine whose operator looks on: they install software or change the
 //! inventory of the run, which no node does at boot. Nothing here is in the executor.
 
+mod async_status;
 mod inventory;
 mod package;
 
@@ -11,6 +12,7 @@ pub(super) fn find(name: &str) -> Option<Run> {
     let run: Run = match name {
         "ansible.builtin.add_host" => inventory::add_host,
         "ansible.builtin.group_by" => inventory::group_by,
+        "ansible.builtin.async_status" => async_status::run,
         "ansible.builtin.apt" => package::apt,
         "ansible.builtin.dnf" => package::dnf,
         "ansible.builtin.package" => package::any,

@@ -1,0 +1,59 @@
+//! What the compiler found, as `apply` says it: in ansible-playbook's words where it has some, else as `check` does.
+
+use super::settings::Severity as Duplicates;
+use crate::cli::Ui;
+use crate::cli::console::warn;
+use crate::source::{Code, Diagnostic, Severity};
+use std::cell::RefCell;
+use std::collections::HashSet;
+
+/// Shows diagnostics; remembers which warnings were shown, for Ansible shows each text once.
+pub(super) struct Reporter<'a> {
+    pub ui: &'a Ui,
+    /// The playbook's directory.
+    pub directory: String,
+    pub duplicates: Duplicates,
+    shown: RefCell<HashSet<String>>,
+}
+
+impl<'a> Reporter<'a> {
+    pub fn new(ui: &'a Ui, directory: String, duplicates: Duplicates) -> Reporter<'a> {
+        Reporter { ui, directory, duplicates, shown: RefCell::default() }
+    }
+
+    /// Shows them. The first that ends the run comes back, in Ansible's words where it has some.
+    pub fn show(&self, diagnostics: Vec<Diagnostic>) -> Option<String> {
+        let mut fatal = None;
+        for mut diagnostic in diagnostics {
+            if diagnostic.code == Code::DUPLICATE_KEY {
+                match self.duplicates {
+                    Duplicates::Ignore => continue,
+                    Duplicates::Warn => {}
+                    Duplicates::Error => diagnostic.severity = Severity::Error,
+                }
+            }
+            let words = diagnostic.ansible.clone();
+            let diagnostic = diagnostic.on_machine(&self.directory);
+            match (diagnostic.severity, words) {
+                (Severity::Warning, Some(words)) => self.warn(&words),
+                (Severity::Warning, None) => self.ui.diagnostics(&[diagnostic]),
+                (Severity::Error, words) => {
+                    let place = diagnostic.span.map(|s| format!(":{}:{}", s.line, s.column)).unwrap_or_default();
+                    let plain = format!("{} [{}{place}]", diagnostic.message, diagnostic.file);
+                    self.ui.diagnostics(&[diagnostic]);
+                    if let Some(words) = &words {
+                        eprintln!("ERROR! {words}");
+                    }
+                    fatal = fatal.or(Some(words.unwrap_or(plain)));
+                }
+            }
+        }
+        fatal
+    }
+
+    fn warn(&self, text: &str) {
+        if self.shown.borrow_mut().insert(text.to_owned()) {
+            warn(text);
+        }
+    }
+}
