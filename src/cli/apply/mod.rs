@@ -202,6 +202,7 @@ impl Prepared<'_> {
             given => listed(given),
         };
         apply::Options {
+            no_handlers: false,
             check: self.mode.check,
             diff: self.mode.diff,
             tags: tags(&args.tags, "RUN_TAGS"),
