@@ -13,7 +13,10 @@ use std::rc::Rc;
 
 fn main() -> ExitCode {
     match parse(std::env::args_os().skip(1)) {
-        Ok(Request::Boot(options)) => ExitCode::from(boot(&options)),
+        Ok(Request::Boot(mut options)) => {
+            options.credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(Into::into);
+            ExitCode::from(boot(&options))
+        }
         Ok(Request::Receive) => taken(receive::receive(&mut stdin().lock(), Path::new(BUNDLES), Path::new(TRUST))),
         Ok(Request::Undo) => taken(receive::undo(Path::new(BUNDLES), Path::new(TRUST))),
         Ok(Request::Carry(tree, root)) => taken(carry::carry(&tree, &root)),

@@ -19,6 +19,10 @@ pub struct Config {
     pub metadata: Vec<MetadataSource>,
     /// `export`.
     pub export: Export,
+    /// `require_signed_export`; where it is not set, whether a key is known decides.
+    pub require_signed_export: Option<bool>,
+    /// `identity`: the file with the age identity of this node.
+    pub identity: PathBuf,
     /// `resume`.
     pub resume: Policy,
     /// `deadlines`.
@@ -53,6 +57,8 @@ pub struct Export {
     pub uid: u32,
     /// `gid` that may read it.
     pub gid: u32,
+    /// `jitter`: up to how long to wait, by chance, before the export is asked for.
+    pub jitter: Option<Duration>,
     /// `stale`: whether a staged generation may stand in for an export that is away.
     pub stale: Stale,
 }
@@ -104,8 +110,11 @@ impl Default for Config {
                 path: "/exports/cluster".to_owned(),
                 uid: 301,
                 gid: 301,
+                jitter: None,
                 stale: Stale::Never,
             },
+            require_signed_export: None,
+            identity: "/etc/compute-init/identity".into(),
             resume: Policy::Owned,
             deadlines: Deadlines {
                 metadata: Duration::from_secs(120),
@@ -157,7 +166,17 @@ struct Reader {
 
 impl Reader {
     fn top(&mut self, node: &Node, config: &mut Config) {
-        let known = ["metadata", "export", "resume", "deadlines", "state_dir", "run_dir", "sentinel"];
+        let known = [
+            "metadata",
+            "export",
+            "require_signed_export",
+            "identity",
+            "resume",
+            "deadlines",
+            "state_dir",
+            "run_dir",
+            "sentinel",
+        ];
         for (key, value) in self.section(node, "", &known) {
             match key {
                 "metadata" => {
@@ -166,6 +185,8 @@ impl Reader {
                     }
                 }
                 "export" => self.export(value, &mut config.export),
+                "require_signed_export" => set(&mut config.require_signed_export, self.truth(value).map(Some)),
+                "identity" => set(&mut config.identity, self.path(value)),
                 "resume" => set(&mut config.resume, self.policy(value)),
                 "deadlines" => self.deadlines(value, &mut config.deadlines),
                 "state_dir" => set(&mut config.state_dir, self.path(value)),
@@ -177,12 +198,13 @@ impl Reader {
     }
 
     fn export(&mut self, node: &Node, export: &mut Export) {
-        for (key, value) in self.section(node, "export.", &["source", "path", "uid", "gid", "stale"]) {
+        for (key, value) in self.section(node, "export.", &["source", "path", "uid", "gid", "jitter", "stale"]) {
             match key {
                 "source" => set(&mut export.source, self.text(value).map(Some)),
                 "path" => set(&mut export.path, self.path(value).map(|p| p.display().to_string())),
                 "uid" => set(&mut export.uid, self.id(value)),
                 "gid" => set(&mut export.gid, self.id(value)),
+                "jitter" => set(&mut export.jitter, self.duration(value).map(Some)),
                 _ if value.as_str() == Some("never") => export.stale = Stale::Never,
                 _ => set(&mut export.stale, self.duration(value).map(Stale::MaxAge)),
             }
@@ -247,6 +269,13 @@ impl Reader {
             Some("slurm") => Some(Policy::Slurm),
             Some("always") => Some(Policy::Always),
             _ => self.mistake(node, "resume is owned, slurm or always"),
+        }
+    }
+
+    fn truth(&mut self, node: &Node) -> Option<bool> {
+        match node.content {
+            Content::Scalar(Data::Bool(truth)) => Some(truth),
+            _ => self.mistake(node, "true or false is wanted here"),
         }
     }
 
@@ -324,7 +353,9 @@ mod tests {
     fn every_setting_is_read() {
         let text = b"
 metadata: {sources: [/etc/meta.json, config-drive, 'http://10.0.0.1/m']}
-export: {source: 'nfs://10.0.0.1/x', path: /x, uid: 0, gid: 5, stale: 12h}
+export: {source: 'nfs://10.0.0.1/x', path: /x, uid: 0, gid: 5, stale: 12h, jitter: 20s}
+require_signed_export: false
+identity: /i
 resume: always
 deadlines: {metadata: 5, mount: 10m, stage: 7s, apply: 1h, resume: 1d}
 state_dir: /s
@@ -336,6 +367,8 @@ sentinel:
         assert_eq!(config.metadata[0], MetadataSource::File("/etc/meta.json".into()));
         assert_eq!((config.export.uid, config.export.gid), (0, 5));
         assert_eq!(config.export.stale, Stale::MaxAge(Duration::from_secs(12 * 3600)));
+        assert_eq!(config.export.jitter, Some(Duration::from_secs(20)));
+        assert_eq!((config.require_signed_export, config.identity.to_str()), (Some(false), Some("/i")));
         assert_eq!(config.resume, Policy::Always);
         assert_eq!(config.deadlines.mount, Duration::from_secs(600));
         assert_eq!(config.sentinel, None);

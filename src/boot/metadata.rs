@@ -92,6 +92,13 @@ fn drive() -> Outcome {
     }
 }
 
+/// A file of the config drive; `None` where there is no drive, or no such file in it.
+pub fn drive_file(path: &str, limit: u64) -> Option<Vec<u8>> {
+    let device = find_drive(Path::new("/dev/disk/by-label"), Path::new("/sys/class/block"), Path::new("/dev"))?;
+    let tree = Tree::Device(device, DRIVE_TYPES.map(str::to_owned).to_vec());
+    Remote::open(tree, (0, 0), Instant::now() + DRIVE).ok()?.read(path, limit).ok()?
+}
+
 /// The block device that is labelled as a config drive: udev's link, else by looking at the devices themselves.
 fn find_drive(labels: &Path, devices: &Path, dev: &Path) -> Option<PathBuf> {
     let linked = LABELS.iter().map(|label| labels.join(label)).find(|link| link.exists());

@@ -7,6 +7,7 @@ pub mod carry;
 pub mod config;
 mod gate;
 mod generation;
+mod keyring;
 mod metadata;
 mod mount;
 mod needs;
@@ -15,12 +16,14 @@ mod outside;
 mod overlay;
 pub mod receive;
 mod resume;
+mod served;
 mod session;
 mod slurm;
 mod slurmd;
 mod stage;
 mod stop;
 mod verify;
+mod web;
 
 pub use stop::Stop;
 
@@ -61,7 +64,7 @@ pub struct Finished {
 
 /// The boot itself.
 fn stages(session: &mut Session, outside: Outside, facts: Rc<dyn FactSource>) -> Result<(), Stop> {
-    let Outside { verified, metadata, export, .. } = outside;
+    let Outside { verified, metadata, export, keyring, .. } = outside;
     let verified = session.stage("verify", |s| verify::run(s, verified))?;
     let admitted = session.stage("gate", |s| gate::run(s, verified, metadata))?;
     let resumes = admitted.verified.plan().resumes;
@@ -69,7 +72,7 @@ fn stages(session: &mut Session, outside: Outside, facts: Rc<dyn FactSource>) ->
         session.stage("overlay", |_| Ok(overlay::alone(admitted)))?
     } else {
         let mounted = session.stage("mount", |s| mount::run(s, admitted, export))?;
-        let staged = session.stage("stage", |s| stage::run(s, mounted))?;
+        let staged = session.stage("stage", |s| stage::run(s, mounted, &keyring))?;
         session.stage("overlay", |s| overlay::run(s, staged))?
     };
     let applied = session.stage("apply", |s| apply::run(s, scope, facts))?;

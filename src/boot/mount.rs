@@ -2,8 +2,12 @@
 
 use super::config::Stale;
 use super::gate::Admitted;
-use super::session::{Backoff, Session};
+use super::session::{Backoff, Session, chance};
 use super::stop::Stop;
+use super::web::Web;
+use crate::bundle::generation::Fetch;
+use crate::plan::export::CURRENT;
+use crate::plan::limits;
 use crate::sys::remote::{Remote, Tree};
 use crate::sys::{mount, resolve};
 use std::io;
@@ -20,6 +24,8 @@ pub enum Given {
     Directory(String, io::Result<OwnedFd>),
     /// Host and path.
     Nfs(String, String),
+    /// An `http://` or `https://` URL.
+    Web(String),
 }
 
 /// The export, or the decision to do without it.
@@ -27,12 +33,21 @@ pub struct Mounted {
     /// What the stage before proved.
     pub admitted: Admitted,
     /// The export; `None` where a staged generation stands in.
-    pub tree: Option<Remote>,
+    pub tree: Option<Reached>,
     /// Why the export is away, where it is.
     pub away: Option<String>,
 }
 
-/// Opens what `--export` or the configuration names: `nfs://HOST/PATH`, `file:///DIR` or a directory.
+/// An export that was reached.
+pub enum Reached {
+    /// A tree of files.
+    Tree(Remote),
+    /// A web server: its URL, and the signed index that it answered with.
+    Web(String, Vec<u8>),
+}
+
+/// Opens what `--export` or the configuration names: `nfs://HOST/PATH`, `http://` or `https://`, `file:///DIR` or a
+/// directory.
 pub fn given(source: &str) -> Result<Given, String> {
     if let Some(rest) = source.strip_prefix("nfs://") {
         let (host, path) = rest.split_once('/').ok_or_else(|| format!("{source}: no path after the host"))?;
@@ -41,9 +56,12 @@ pub fn given(source: &str) -> Result<Given, String> {
         }
         return Ok(Given::Nfs(host.to_owned(), format!("/{path}")));
     }
+    if source.starts_with("http://") || source.starts_with("https://") {
+        return Ok(Given::Web(source.to_owned()));
+    }
     let path = source.strip_prefix("file://").unwrap_or(source);
     if path.contains("://") || path.is_empty() {
-        return Err(format!("{source}: wanted is a directory, file:///DIR or nfs://HOST/PATH"));
+        return Err(format!("{source}: wanted is a directory, file:///DIR, nfs://HOST/PATH or https://HOST/PATH"));
     }
     let opened = std::fs::File::open(path).and_then(|dir| {
         if dir.metadata()?.is_dir() { Ok(dir.into()) } else { Err(io::Error::from_raw_os_error(nix::libc::ENOTDIR)) }
@@ -62,9 +80,15 @@ pub fn run(session: &mut Session, admitted: Admitted, outside: Option<Given>) ->
                 .hint("set control_address in the instance's metadata, or export.source in config.yaml"));
         }
     };
+    if let Some(jitter) = session.config.export.jitter {
+        // A whole cluster that starts at once does not knock at once.
+        std::thread::sleep(jitter.mul_f64(chance()));
+    }
+    let tree = |(tree, note)| (Reached::Tree(tree), note);
     let result = match source {
-        Given::Directory(name, opened) => directory(session, &name, opened),
-        Given::Nfs(host, path) => nfs(session, &host, &path),
+        Given::Directory(name, opened) => directory(session, &name, opened).map(tree),
+        Given::Nfs(host, path) => nfs(session, &host, &path).map(tree),
+        Given::Web(url) => web(session, &url),
     };
     match result {
         Ok((tree, note)) => Ok((Mounted { admitted, tree: Some(tree), away: None }, note)),
@@ -82,6 +106,33 @@ fn may_be_stale(session: &Session) -> bool {
 
 fn user(session: &Session) -> (u32, u32) {
     (session.config.export.uid, session.config.export.gid)
+}
+
+/// Asks for the index, and with it whether anybody is there.
+fn web(session: &Session, url: &str) -> Result<(Reached, String), Stop> {
+    let until = Instant::now() + session.config.deadlines.mount;
+    let shown = without_password(url);
+    match Web::new(url, session.runner, until).fetch(CURRENT, limits::EXPORT_INDEX) {
+        Ok(Some(index)) => Ok((Reached::Web(url.to_owned(), index), shown)),
+        Ok(None) => Err(Stop::unconfigured(format!("{shown} has no {CURRENT} yet"))
+            .hint("the control node puts it there once the cluster is exported")),
+        Err(e) if e.kind() == io::ErrorKind::TimedOut => {
+            Err(Stop::unreachable(format!("the export {shown} is out of reach: {e}"))
+                .hint("is the server up, and does it let this node in?"))
+        }
+        Err(e) => Err(Stop::refused(format!("the export {shown}: {e}"))),
+    }
+}
+
+/// A URL as it may be shown.
+fn without_password(url: &str) -> String {
+    match url
+        .split_once("://")
+        .and_then(|(scheme, rest)| Some((scheme, rest.split('/').next()?.rsplit_once('@')?, rest)))
+    {
+        Some((scheme, (user, _), rest)) => format!("{scheme}://...@{}", &rest[user.len() + 1..]),
+        None => url.to_owned(),
+    }
 }
 
 fn directory(session: &Session, name: &str, opened: io::Result<OwnedFd>) -> Result<(Remote, String), Stop> {

@@ -1,4 +1,5 @@
-//! The executor's flags. Every ambient input is here with its default; nothing else is read from the environment.
+//! The executor's flags. Every ambient input is here with its default; of the environment nothing is read but where the
+//! service manager put credentials, and that by `main`.
 
 use lexopt::{Arg, Parser, ValueExt};
 use std::ffi::OsString;
@@ -22,7 +23,7 @@ Usage: compute-init-boot [OPTIONS]
   --diff             show differences of files (secrets masked)
   --root DIR         work on the root file system in DIR (chroot)
   --metadata SOURCE  instance metadata from a FILE or an http:// URL
-  --export SOURCE    control export: DIR, file:///DIR or nfs://HOST/PATH
+  --export SOURCE    control export: DIR, file:///DIR, nfs://HOST/PATH, http(s)://...
   --config FILE      configuration [/etc/compute-init/config.yaml]
   --trust DIR        public keys that may sign [/etc/compute-init/trust.d]
   --bundle DIR|FILE  bundle [/var/lib/compute-init/bundles/current]
@@ -71,6 +72,8 @@ pub struct Options {
     pub verbose: u8,
     /// `--early`.
     pub early: bool,
+    /// The service manager's directory of credentials: `CREDENTIALS_DIRECTORY`.
+    pub credentials: Option<PathBuf>,
 }
 
 /// What is to be done.

@@ -1,6 +1,7 @@
 //! What the command line names, opened before the root is entered: paths given there mean what they mean outside.
 
 use super::config::{self, Config};
+use super::keyring::Keyring;
 use super::options::{self, Options};
 use super::stop::Stop;
 use super::{metadata, mount, verify};
@@ -19,6 +20,8 @@ pub struct Outside {
     pub metadata: Option<metadata::Given>,
     /// The export.
     pub export: Option<mount::Given>,
+    /// Keys and credentials.
+    pub keyring: Keyring,
 }
 
 impl Outside {
@@ -40,7 +43,7 @@ impl Outside {
         let export = options.export.as_deref().map(mount::given).transpose().map_err(|e| format!("--export {e}"))?;
         let bundles = inside("/var/lib/compute-init/bundles");
         let verified = verify::outside(options, &bundles, &inside(options::TRUST));
-        Ok(Outside { config, verified, metadata, export })
+        Ok(Outside { config, verified, metadata, export, keyring: Keyring::open(options) })
     }
 
     /// The configuration given outside, else the one in the root, else the defaults.

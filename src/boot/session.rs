@@ -188,10 +188,7 @@ impl Backoff {
     /// Waits; false where the deadline would pass.
     pub fn wait(&mut self) -> bool {
         let left = self.until.saturating_duration_since(Instant::now());
-        let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.subsec_nanos());
-        // The clock's last digits and our id differ from node to node: 75 % to 125 %.
-        let chance = f64::from((nanos ^ std::process::id().wrapping_mul(2_654_435_761)) % 1024) / 2048.0;
-        let pause = self.next.mul_f64(0.75 + chance);
+        let pause = self.next.mul_f64(0.75 + chance() / 2.0);
         if pause >= left {
             return false;
         }
@@ -199,4 +196,10 @@ impl Backoff {
         self.next = (self.next * 2).min(self.most);
         true
     }
+}
+
+/// From 0 to 1, so that nodes differ: from the clock's last digits and our id. Nothing secret depends on it.
+pub fn chance() -> f64 {
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.subsec_nanos());
+    f64::from((nanos ^ std::process::id().wrapping_mul(2_654_435_761)) % 1024) / 1024.0
 }

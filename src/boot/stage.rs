@@ -4,10 +4,16 @@
 use super::config::Stale;
 use super::gate::{Admitted, truthy};
 use super::generation::{self, Copy};
-use super::mount::Mounted;
+use super::keyring::Keyring;
+use super::mount::{Mounted, Reached};
 use super::needs::{self, Asked, Known};
+use super::served::{self, Served};
 use super::session::Session;
 use super::stop::Stop;
+use super::web::Web;
+use crate::bundle::Trust;
+use crate::bundle::generation::Fetch;
+use crate::plan::export::CURRENT;
 use crate::plan::status::State;
 use crate::plan::{Data, Key, Map, limits};
 use crate::sys::remote::Remote;
@@ -40,40 +46,115 @@ pub struct Staged {
 }
 
 /// Copies, checks and switches; or, with the export away, takes the staged generation if policy allows.
-pub fn run(session: &mut Session, mounted: Mounted) -> Result<(Staged, String), Stop> {
+pub fn run(session: &mut Session, mounted: Mounted, keyring: &Keyring) -> Result<(Staged, String), Stop> {
     let Mounted { admitted, tree, away } = mounted;
-    let Some(mut tree) = tree else {
+    let Some(reached) = tree else {
         return stale(session, admitted, &away.unwrap_or_default());
     };
-    tree.set_deadline(Instant::now() + session.config.deadlines.stage);
-    let mut source = Source { tree, uid: session.config.export.uid };
-    match copy(session, &admitted, &mut source) {
-        Ok(done) => {
-            drop(source);
-            finish(session, admitted, done)
-        }
-        Err(stop) if stop.state == State::Unreachable && session.config.export.stale != Stale::Never => {
-            drop(source);
-            stale(session, admitted, &stop.message)
+    let copied = keyring.trust(&admitted).and_then(|trust| match reached {
+        Reached::Web(url, index) => web(session, &admitted, (keyring, trust), (&url, index)),
+        Reached::Tree(tree) => files(session, &admitted, (keyring, trust), tree),
+    });
+    match copied {
+        Ok(done) => finish(session, admitted, done),
+        // Also where what is served is refused: the node then stays as it was, which somebody did sign.
+        Err(stop)
+            if matches!(stop.state, State::Unreachable | State::Refused)
+                && session.config.export.stale != Stale::Never =>
+        {
+            let refused = stop.state == State::Refused;
+            // What was wrong in the first place counts, unless the staged generation stands in.
+            stale(session, admitted, &stop.message).map_err(|other| if refused { stop } else { other })
         }
         Err(stop) => Err(stop),
     }
+}
+
+/// Of a web server only generations are taken: the classic layout must be listed.
+fn web(
+    session: &Session,
+    admitted: &Admitted,
+    (keyring, trust): (&Keyring, Option<Trust>),
+    (url, index): (&str, Vec<u8>),
+) -> Result<Done, Stop> {
+    let trust = trust.ok_or_else(no_key)?;
+    let until = Instant::now() + session.config.deadlines.stage;
+    let mut from = Web::new(url, session.runner, until);
+    match served::read(session, (keyring, &trust), Some(index), &mut from)? {
+        Some(served) => copy_served(session, admitted, served),
+        None => Err(Stop::unconfigured(format!("the export has no {CURRENT} any more"))),
+    }
+}
+
+/// A generation where there is one and a key for it; else the classic layout, where policy takes it.
+fn files(
+    session: &Session,
+    admitted: &Admitted,
+    (keyring, trust): (&Keyring, Option<Trust>),
+    mut tree: Remote,
+) -> Result<Done, Stop> {
+    tree.set_deadline(Instant::now() + session.config.deadlines.stage);
+    let mut source = Source { tree, uid: session.config.export.uid };
+    let required = session.config.require_signed_export.unwrap_or(trust.is_some());
+    if let Some(trust) = &trust
+        && let Some(served) = served::read(session, (keyring, trust), None, &mut source)?
+    {
+        return copy_served(session, admitted, served);
+    }
+    if !required {
+        return match copy(session, admitted, &mut source) {
+            Err(stop) if stop.state == State::Unconfigured && trust.is_none() && source.generations()? => Err(no_key()),
+            classic => classic,
+        };
+    }
+    // Before a first deployment there is nothing of either kind, which is no reason for alarm.
+    let file = classic_vars(&session.host);
+    if source.read(&file)?.is_none() && !(trust.is_none() && source.generations()?) {
+        return Err(not_named(&mut source, &file)?);
+    }
+    let why = if trust.is_some() { "it has no generation" } else { "no key is known that may sign one" };
+    Err(Stop::refused(format!("the export must be signed, but {why}"))
+        .hint("run compute-init export on the control node; see require_signed_export in docs/export.md"))
+}
+
+fn no_key() -> Stop {
+    Stop::refused("the export is signed, but this node knows no key for it")
+        .hint("put the export's public key into trust.d/export of the image, or into compute_init_export_key")
+}
+
+/// Stages what a generation has for this node, in the classic layout.
+fn copy_served(session: &Session, admitted: &Admitted, served: Served) -> Result<Done, Stop> {
+    let mut copy = begin(session)?;
+    let json = |what: &Data| serde_json::to_vec(what).map_err(|e| Stop::failed(format!("staging variables: {e}")));
+    copy.put(&own_vars(&session.host), &json(&Data::Map(served.hostvars.clone()))?)?;
+    for (path, bytes) in &served.files {
+        let switched_off =
+            SECRETS.iter().any(|(name, switch)| name == path && !truthy(admitted.meta.get(&Key(switch))));
+        if !switched_off {
+            copy.put(path, bytes)?;
+        }
+    }
+    put_others(&mut copy, &served.others)?;
+    let (hostvars, others) = (served.hostvars.clone(), served.others.clone());
+    Ok(Done { copy, hostvars, others, served: Some(served) })
+}
+
+/// Where a generation's variables of this host are staged, in our own JSON.
+fn own_vars(host: &str) -> String {
+    format!("hostvars/{host}/hostvars.json")
 }
 
 struct Done {
     copy: Copy,
     hostvars: Map,
     others: Vec<(String, Map)>,
+    served: Option<Served>,
 }
 
 fn copy(session: &Session, admitted: &Admitted, source: &mut Source) -> Result<Done, Stop> {
     let host = session.host.as_str();
-    let file = format!("hostvars/{host}/hostvars.yml");
-    let Some(bytes) = source.read(&file)? else {
-        let what = if source.list("hostvars")?.is_empty() { "has no hostvars yet" } else { "does not name this node" };
-        return Err(Stop::unconfigured(format!("the export {what}: no {file}"))
-            .hint("the node is left alone until it is deployed"));
-    };
+    let file = classic_vars(host);
+    let Some(bytes) = source.read(&file)? else { return Err(not_named(source, &file)?) };
     let hostvars = variables(&bytes, &file)?;
     let mut copy = begin(session)?;
     copy.put(&file, &bytes)?;
@@ -101,13 +182,27 @@ fn copy(session: &Session, admitted: &Admitted, source: &mut Source) -> Result<D
         }
     }
     let others = others(admitted, &hostvars, host, source)?;
-    if !others.is_empty() {
-        let shown: Map = others.iter().map(|(h, m)| (Data::str(h.as_str()), Data::Map(m.clone()))).collect();
-        let bytes =
-            serde_json::to_vec(&Data::Map(shown)).map_err(|e| Stop::failed(format!("writing {OTHERS}: {e}")))?;
-        copy.put(OTHERS, &bytes)?;
+    put_others(&mut copy, &others)?;
+    Ok(Done { copy, hostvars, others, served: None })
+}
+
+fn put_others(copy: &mut Copy, others: &[(String, Map)]) -> Result<(), Stop> {
+    if others.is_empty() {
+        return Ok(());
     }
-    Ok(Done { copy, hostvars, others })
+    let shown: Map = others.iter().map(|(h, m)| (Data::str(h.as_str()), Data::Map(m.clone()))).collect();
+    let bytes = serde_json::to_vec(&Data::Map(shown)).map_err(|e| Stop::failed(format!("writing {OTHERS}: {e}")))?;
+    copy.put(OTHERS, &bytes)
+}
+
+/// Where the classic layout has a host's variables.
+fn classic_vars(host: &str) -> String {
+    format!("hostvars/{host}/hostvars.yml")
+}
+
+fn not_named(source: &mut Source, file: &str) -> Result<Stop, Stop> {
+    let what = if source.list("hostvars")?.is_empty() { "has no hostvars yet" } else { "does not name this node" };
+    Ok(Stop::unconfigured(format!("the export {what}: no {file}")).hint("the node is left alone until it is deployed"))
 }
 
 fn begin(session: &Session) -> Result<Copy, Stop> {
@@ -119,18 +214,25 @@ fn begin(session: &Session) -> Result<Copy, Stop> {
 }
 
 fn finish(session: &mut Session, admitted: Admitted, done: Done) -> Result<(Staged, String), Stop> {
-    let Done { copy, hostvars, others } = done;
+    let Done { copy, hostvars, others, served } = done;
     let (files, bytes) = copy.size();
     let (generation, new, dir, trial) = if session.options.check {
         let (generation, trial) = copy.keep_for_trial();
         (generation, true, trial.dir().to_owned(), Some(trial))
     } else {
         let (generation, new) = copy.commit()?;
+        if let Some(served) = &served {
+            served.remember(&session.config)?;
+        }
         let dir = session.staged_dir().join(&generation);
         (generation, new, dir, None)
     };
     let kind = if new { "new" } else { "unchanged" };
-    let note = format!("generation {} ({kind}), {files} files, {bytes} bytes", super::verify::short(&generation));
+    let mut note = format!("generation {} ({kind}), {files} files, {bytes} bytes", super::verify::short(&generation));
+    match &served {
+        Some(served) => note = format!("{note}; {}", served.note),
+        None => note.push_str("; not signed"),
+    }
     session.status.generation = Some(generation);
     Ok((Staged { admitted, dir, hostvars, others, trial }, note))
 }
@@ -236,7 +338,19 @@ struct Source {
     uid: u32,
 }
 
+impl Fetch for Source {
+    fn fetch(&mut self, path: &str, limit: u64) -> io::Result<Option<Vec<u8>>> {
+        self.tree.read(path, limit)
+    }
+}
+
 impl Source {
+    /// Whether there is a signed index.
+    fn generations(&mut self) -> Result<bool, Stop> {
+        let found = self.tree.read(CURRENT, limits::EXPORT_INDEX).map_err(|e| self.told_apart(CURRENT, &e))?;
+        Ok(found.is_some())
+    }
+
     fn read(&mut self, path: &str) -> Result<Option<Vec<u8>>, Stop> {
         self.tree.read(path, limits::EXPORT_FILE).map_err(|e| self.told_apart(path, &e))
     }
@@ -282,9 +396,17 @@ fn stale(session: &mut Session, admitted: Admitted, why: &str) -> Result<(Staged
         return Err(unreachable(format!("the staged generation was last right {} ago", ago(age))));
     }
     let read = |name: &str| crate::sys::file::read_bounded(&dir.join(name), limits::EXPORT_FILE);
-    let file = format!("hostvars/{}/hostvars.yml", session.host);
-    let bytes = read(&file).map_err(|e| unreachable(format!("the staged generation has no {file}: {e}")))?;
-    let hostvars = variables(&bytes, &file)?;
+    let hostvars = match read(&own_vars(&session.host)) {
+        Ok(bytes) => match serde_json::from_slice::<Data>(&bytes) {
+            Ok(Data::Map(map)) => map,
+            _ => return Err(unreachable("the staged variables are broken".to_owned())),
+        },
+        Err(_) => {
+            let file = classic_vars(&session.host);
+            let bytes = read(&file).map_err(|e| unreachable(format!("the staged generation has no {file}: {e}")))?;
+            variables(&bytes, &file)?
+        }
+    };
     let others = match read(OTHERS) {
         Ok(bytes) => match serde_json::from_slice::<Data>(&bytes) {
             Ok(Data::Map(map)) => map.into_iter().filter_map(|(k, v)| pair(&k, v)).collect(),

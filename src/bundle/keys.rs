@@ -1,6 +1,8 @@
 //! Ed25519 keys in the files that `openssl genpkey -algorithm ed25519` and `openssl pkey -pubout` write.
 
 use super::digest::Digest;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, KeypairBytes};
 use ed25519_dalek::{Signature, Signer as _, VerifyingKey};
@@ -111,6 +113,26 @@ impl PublicKey {
         Ok(PublicKey(key))
     }
 
+    /// Reads SPKI PEM, its base64 alone, or the 32 bytes of the key in base64: what fits into a line of metadata.
+    pub fn from_text(text: &str) -> Result<PublicKey, KeyError> {
+        /// What comes before the key in its SPKI DER form.
+        const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+        if text.len() as u64 > crate::plan::limits::KEY {
+            return Err(KeyError("it is too long for a key".to_owned()));
+        }
+        if text.contains("PRIVATE KEY") {
+            return PublicKey::from_pem(text);
+        }
+        // Metadata may have lost the line ends, or spelt them.
+        let body = text.replace("-----BEGIN PUBLIC KEY-----", "").replace("-----END PUBLIC KEY-----", "");
+        let body: String = body.replace("\\n", "").split_whitespace().collect();
+        let bytes =
+            STANDARD.decode(&body).map_err(|_| KeyError("neither PEM nor base64 of a public key".to_owned()))?;
+        let der = if bytes.len() == 32 { [&SPKI[..], &bytes].concat() } else { bytes };
+        let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der));
+        PublicKey::from_pem(&pem)
+    }
+
     /// SPKI PEM.
     pub fn to_pem(&self) -> String {
         self.0.to_public_key_pem(LineEnding::LF).expect("an Ed25519 key has an SPKI form")
@@ -124,5 +146,28 @@ impl PublicKey {
 
     pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         Signature::from_slice(signature).is_ok_and(|s| self.0.verify_strict(message, &s).is_ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PublicKey, SigningKey};
+
+    #[test]
+    fn a_public_key_fits_into_a_line() {
+        let key = SigningKey::generate().unwrap().public();
+        let pem = key.to_pem();
+        let body: String = pem.lines().filter(|l| !l.starts_with("--")).collect();
+        let raw = &body[16..];
+        for text in [&pem, &pem.replace('\n', " "), &pem.replace('\n', "\\n"), &body, &format!(" {body}\n"), raw] {
+            assert!(text.len() <= 255);
+            assert_eq!(PublicKey::from_text(text).unwrap().id(), key.id(), "{text}");
+        }
+        let secret = SigningKey::generate().unwrap().to_pem();
+        for bad in ["", "x", "AAAA", &body[..40], &format!("{body}{body}"), &secret, &"A".repeat(20_000)] {
+            assert!(PublicKey::from_text(bad).is_err(), "{bad}");
+        }
+        // The key that verifies anything.
+        assert!(PublicKey::from_text("AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").is_err());
     }
 }

@@ -250,6 +250,32 @@ impl Service {
         }))
     }
 
+    /// A service that serves the files of a directory.
+    pub fn serving(base: PathBuf) -> Service {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/openstack/latest/meta_data.json", listener.local_addr().unwrap());
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Ok(mut stream) = stream else { return };
+                let mut head = [0; 2048];
+                let length = stream.read(&mut head).unwrap_or(0);
+                count.fetch_add(1, Ordering::SeqCst);
+                let text = String::from_utf8_lossy(&head[..length]).into_owned();
+                let path = text.split(' ').nth(1).unwrap_or("/").trim_start_matches('/').to_owned();
+                let (status, body) = match fs::read(base.join(path)) {
+                    Ok(bytes) => ("200 OK", bytes),
+                    Err(_) => ("404 Not Found", Vec::new()),
+                };
+                let _ =
+                    stream.write_all(format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len()).as_bytes());
+                let _ = stream.write_all(&body);
+            }
+        });
+        Service { url, asked }
+    }
+
     pub fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }

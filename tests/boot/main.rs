@@ -13,4 +13,5 @@ mod metadata;
 mod once;
 mod resume;
 mod robust;
+mod signed;
 mod trusted;
