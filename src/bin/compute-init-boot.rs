@@ -1,6 +1,6 @@
 //! The executor: reads its few flags, boots, exits with the state's code.
 
-use compute_init::boot::options::{BUNDLES, HELP, Options, Request, TRUST, parse};
+use compute_init::boot::options::{CONFIG, HELP, Options, Request, TRUST, parse};
 use compute_init::boot::{Stop, World, carry, receive, run};
 use compute_init::bundle::Digest;
 use compute_init::modules::facts::Facts;
@@ -17,8 +17,13 @@ fn main() -> ExitCode {
             options.credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(Into::into);
             ExitCode::from(boot(&options))
         }
-        Ok(Request::Receive) => taken(receive::receive(&mut stdin().lock(), Path::new(BUNDLES), Path::new(TRUST))),
-        Ok(Request::Undo) => taken(receive::undo(Path::new(BUNDLES), Path::new(TRUST))),
+        Ok(Request::Receive) => taken(
+            receive::bundles(Path::new(CONFIG))
+                .and_then(|bundles| receive::receive(&mut stdin().lock(), &bundles, Path::new(TRUST))),
+        ),
+        Ok(Request::Undo) => {
+            taken(receive::bundles(Path::new(CONFIG)).and_then(|bundles| receive::undo(&bundles, Path::new(TRUST))))
+        }
         Ok(Request::Carry(tree, root)) => taken(carry::carry(&tree, &root)),
         Ok(Request::Help) => say(HELP),
         Ok(Request::Version) => say(concat!("compute-init-boot ", env!("CARGO_PKG_VERSION"), "\n")),

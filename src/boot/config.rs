@@ -1,10 +1,12 @@
 //! `/etc/compute-init/config.yaml`: what a site may set, with defaults, and every mistake in it at once.
 
-use crate::plan::Data;
+use crate::plan::{Data, limits};
+use crate::sys::file::read_bounded;
 use crate::sys::order;
 use crate::vars::nearest;
 use crate::yaml::{self, Content, Flavour, Node};
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What each stage that waits for somebody gets in an initramfs.
@@ -139,6 +141,18 @@ impl Config {
         }
         deadlines.apply = deadlines.apply.min(EARLY_APPLY);
         self
+    }
+}
+
+/// The configuration in a file; the defaults where there is none.
+///
+/// # Errors
+/// All mistakes of the file, or why it cannot be read.
+pub fn at(path: &Path) -> Result<Config, Vec<String>> {
+    match read_bounded(path, limits::CONFIG) {
+        Ok(text) => parse(&path.display().to_string(), &text),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Config::default()),
+        Err(e) => Err(vec![format!("{}: {e}", path.display())]),
     }
 }
 

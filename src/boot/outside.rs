@@ -51,11 +51,7 @@ impl Outside {
         match &self.config {
             Some((name, Ok(text))) => config::parse(name, text),
             Some((name, Err(e))) => Err(vec![format!("{name}: {e}")]),
-            None => match read_bounded(default, limits::CONFIG) {
-                Ok(text) => config::parse(&default.display().to_string(), &text),
-                Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Config::default()),
-                Err(e) => Err(vec![format!("{}: {e}", default.display())]),
-            },
+            None => config::at(default),
         }
     }
 }

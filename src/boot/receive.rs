@@ -2,6 +2,7 @@
 //! current one. The stream is a tar archive of the installed form, in which a blob that the node has already is a
 //! link. `--undo` makes the previous bundle current again.
 
+use super::config;
 use super::stop::Stop;
 use crate::bundle::{self, BLOBS, CURRENT, Digest, MANIFEST, PREVIOUS, SIGNATURES, Trust, Verified};
 use crate::plan::limits;
@@ -16,6 +17,12 @@ use tar::{Archive, EntryType};
 
 /// Where a bundle is until it is verified.
 const INCOMING: &str = ".incoming";
+
+/// Where this node keeps its bundles: below its configuration's `state_dir`, where every boot looks for them.
+pub fn bundles(config: &Path) -> Result<PathBuf, Stop> {
+    let mistakes = |found: Vec<String>| Stop::refused(found.join("; ")).hint("mend the configuration first");
+    Ok(config::at(config).map_err(mistakes)?.state_dir.join("bundles"))
+}
 
 /// Takes a bundle into the directory `bundles` if a key in `trust` vouches for it. Its digest.
 pub fn receive(input: &mut dyn Read, bundles: &Path, trust: &Path) -> Result<Digest, Stop> {

@@ -66,14 +66,15 @@ pub struct HostResult {
 struct Found {
     executor: Option<String>,
     blobs: BTreeSet<String>,
-    keys: Vec<String>,
+    /// The trusted keys: digest and file. Whose key it is, is in the bytes: a name says nothing.
+    keys: Vec<(String, String)>,
     unit: bool,
 }
 
 /// Asks for what [`Found`] holds. All names are constants, so nothing needs quoting.
 const PROBE: &str = "cd /; sha256sum usr/libexec/compute-init/compute-init-boot 2>/dev/null | sed 's/^/executor /'; \
     ls var/lib/compute-init/bundles/current/blobs/sha256 2>/dev/null | sed 's/^/blob /'; \
-    ls etc/compute-init/trust.d 2>/dev/null | sed 's/^/key /'; \
+    sha256sum etc/compute-init/trust.d/*.pem 2>/dev/null | sed 's/^/key /'; \
     [ -d run/systemd/system ] && [ -e usr/lib/systemd/system/compute-init.service ] && echo unit; echo end";
 
 /// Restarts the unit with its journal on standard error, then shows the status and exits as the boot did.
@@ -120,17 +121,14 @@ fn attempt(host: &str, ssh: &Ssh, parcel: &Parcel, say: &dyn Fn(&str), result: &
     }
     let remote = Remote { host, ssh, say };
     let found = parse(&remote.run(PROBE, &[])?.1)?;
-    let digest = Digest::of(parcel.executor).hex();
-    if found.executor.as_ref() != Some(&digest) {
+    // Whoever is refused stays as it was: this comes before anything is sent.
+    let admit = admission(&found, parcel)?;
+    if found.executor.as_ref() != Some(&Digest::of(parcel.executor).hex()) {
         say("sending the executor");
         remote.put(EXECUTOR, "0755", parcel.executor)?;
     }
-    if let Some((name, key)) = parcel.development.filter(|(name, _)| !found.keys.iter().any(|k| k == name)) {
-        if !found.keys.is_empty() && parcel.admission == super::Admission::NotAsked {
-            let keys = found.keys.join(", ");
-            return Err(Refusal(1, format!("it trusts {keys}, and not your development key: see --trust-development")));
-        }
-        remote.put(&format!("{TRUST}/{name}"), "0644", key.to_pem().as_bytes())?;
+    if let Some((name, pem)) = admit {
+        remote.put(&format!("{TRUST}/{name}"), "0644", pem.as_bytes())?;
     }
     let stream = match parcel.bundle {
         Some(bundle) => {
@@ -156,6 +154,22 @@ fn attempt(host: &str, ssh: &Ssh, parcel: &Parcel, say: &dyn Fn(&str), result: &
         result.error = Some("the bundle was not taken, or the boot left no status".to_owned());
     }
     Ok(())
+}
+
+/// The development key's file that the host has yet to be given, if it may be.
+fn admission<'p>(found: &Found, parcel: &Parcel<'p>) -> Result<Option<(&'p str, String)>, Refusal> {
+    let Some((name, key)) = parcel.development else { return Ok(None) };
+    let pem = key.to_pem();
+    let digest = Digest::of(pem.as_bytes()).hex();
+    if found.keys.iter().any(|(known, _)| *known == digest) {
+        return Ok(None);
+    }
+    if !found.keys.is_empty() && parcel.admission == super::Admission::NotAsked {
+        let files: Vec<&str> = found.keys.iter().filter_map(|(_, file)| file.rsplit('/').next()).collect();
+        let keys = files.join(", ");
+        return Err(Refusal(1, format!("it trusts {keys}, and not your development key: see --trust-development")));
+    }
+    Ok(Some((name, pem)))
 }
 
 struct Remote<'a> {
@@ -236,7 +250,7 @@ fn parse(text: &str) -> Result<Found, Refusal> {
         match line.split_once(' ') {
             Some(("executor", rest)) => found.executor = rest.split(' ').next().map(str::to_owned),
             Some(("blob", name)) if Digest::from_hex(name).is_some() => drop(found.blobs.insert(name.to_owned())),
-            Some(("key", name)) if name.ends_with(".pem") => found.keys.push(name.to_owned()),
+            Some(("key", rest)) => found.keys.extend(rest.split_once("  ").map(|(d, f)| (d.to_owned(), f.to_owned()))),
             None if line == "unit" => found.unit = true,
             None if line == "end" => return Ok(found),
             _ => (),
@@ -279,8 +293,38 @@ fn stream(bundle: &Verified, have: &BTreeSet<String>) -> io::Result<(Vec<u8>, us
 
 #[cfg(test)]
 mod tests {
-    use super::{Found, Refusal, is_host, parse, quote};
+    use super::{Found, Given, Parcel, Refusal, is_host, parse, quote};
+    use crate::bundle::{Digest, PublicKey, SigningKey};
+    use crate::image::Admission;
     use std::process::Command;
+
+    #[test]
+    fn a_key_is_known_by_its_bytes_and_not_by_its_name() {
+        let (ours, theirs) = (SigningKey::generate().unwrap().public(), SigningKey::generate().unwrap().public());
+        let digest = |key: &PublicKey| Digest::of(key.to_pem().as_bytes()).hex();
+        let given = Given::default();
+        let parcel = |admission| Parcel {
+            bundle: None,
+            executor: b"",
+            development: Some(("development-x.pem", &ours)),
+            admission,
+            given: &given,
+        };
+        let host = |keys: &[(String, &str)]| Found {
+            keys: keys.iter().map(|(digest, file)| (digest.clone(), (*file).to_owned())).collect(),
+            ..Found::default()
+        };
+        let asked = |found: &Found, admission| super::admission(found, &parcel(admission)).map_err(|r| r.1);
+        let sent = Some(("development-x.pem", ours.to_pem()));
+        // A machine without any key is a developer's own.
+        assert_eq!(asked(&host(&[]), Admission::NotAsked), Ok(sent.clone()));
+        assert_eq!(asked(&host(&[(digest(&ours), "t/renamed.pem")]), Admission::NotAsked), Ok(None));
+        // Another's key under our name vouches for nothing of ours.
+        let impostor = host(&[(digest(&theirs), "t/development-x.pem")]);
+        let refused = asked(&impostor, Admission::NotAsked).unwrap_err();
+        assert!(refused.contains("trusts development-x.pem") && refused.contains("--trust-development"), "{refused}");
+        assert_eq!(asked(&impostor, Admission::Asked), Ok(sent));
+    }
 
     #[test]
     fn what_ssh_would_misread_is_no_host() {
@@ -303,11 +347,12 @@ mod tests {
     #[test]
     fn what_a_host_says_is_read_to_its_end() {
         let hex = "a".repeat(64);
-        let found =
-            parse(&format!("executor {hex}  usr/x\nblob {hex}\nblob nonsense\nkey site.pem\nkey README\nunit\nend\n"));
+        let found = parse(&format!(
+            "executor {hex}  usr/x\nblob {hex}\nblob nonsense\nkey {hex}  etc/a b.pem\nkey odd\nunit\nend\n"
+        ));
         let Ok(found) = found else { panic!("refused") };
-        let expected =
-            Found { executor: Some(hex.clone()), blobs: [hex].into(), keys: vec!["site.pem".into()], unit: true };
+        let keys = vec![(hex.clone(), "etc/a b.pem".to_owned())];
+        let expected = Found { executor: Some(hex.clone()), blobs: [hex].into(), keys, unit: true };
         assert_eq!(found, expected);
         for cut in ["", "unit\n", "Welcome to node1\n"] {
             assert!(matches!(parse(cut), Err(Refusal(1, _))), "{cut}");
