@@ -105,7 +105,8 @@ fn describe(output: &Path, size: usize, summary: &Summary) -> String {
     )
 }
 
-fn read_key(path: &Path, ui: &Ui) -> anyhow::Result<SigningKey> {
+/// Reads a private key, and says where others can too.
+pub(super) fn read_key(path: &Path, ui: &Ui) -> anyhow::Result<SigningKey> {
     let context = || format!("reading the key {}", path.display());
     let mode = path.metadata().with_context(context)?.permissions().mode();
     if mode & 0o077 != 0 {

@@ -1,15 +1,16 @@
 //! `export`: what the control node serves to its nodes, from an inventory and the roles that they run.
 
 use super::origin::{Origin, Outcome};
-use super::{Exit, Ui, vault, verify};
+use super::{Exit, Ui, build, vault, verify};
 use crate::bundle::Trust;
 use crate::export::check::{self, Unresolved};
 use crate::export::cluster::{self, Made, Making};
+use crate::export::recipients::Recipients;
 use crate::export::resolve::{Problem, Resolver};
 use crate::export::scope::World;
 use crate::export::secret::Patterns;
 use crate::export::wanted::{self, Wanted};
-use crate::export::{self, classic, files};
+use crate::export::{self, ClusterExport, classic, files, generation};
 use crate::plan::{Data, Plan};
 use crate::source::inventory::{self, Inventory};
 use crate::vars::vault::Keyring;
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The group whose hosts are exported where no limit is given.
 const USUAL: &str = "compute_init";
@@ -39,9 +41,24 @@ pub(super) struct Args {
     /// The directory that nodes mount
     #[arg(long, value_name = "DIR", default_value = "/exports/cluster")]
     dest: PathBuf,
-    /// How it is written
-    #[arg(long, value_enum, default_value = "classic")]
-    layout: Layout,
+    /// How it is written; may be repeated
+    #[arg(long, value_enum, default_value = "signed", value_name = "LAYOUT")]
+    layout: Vec<Layout>,
+    /// A private key to sign with (see keygen); may be repeated while keys change
+    #[arg(short, long, value_name = "FILE")]
+    key: Vec<PathBuf>,
+    /// To whom each host's secrets are sealed: a directory with a file per host, or a file with a line per host
+    #[arg(long, value_name = "PATH", conflicts_with = "unsealed")]
+    recipients: Option<PathBuf>,
+    /// Seal nothing: whoever reads the export reads its secrets
+    #[arg(long)]
+    unsealed: bool,
+    /// The cluster's name, within which nodes count generations
+    #[arg(long, value_name = "NAME", default_value = "cluster")]
+    cluster: String,
+    /// Days for which nodes take this generation [default: for ever]
+    #[arg(long, value_name = "DAYS")]
+    valid: Option<u64>,
     /// Hosts to export, as a pattern of Ansible [default: the group compute_init where there is one, else all]
     #[arg(short, long, value_name = "PATTERN")]
     limit: Option<String>,
@@ -66,7 +83,7 @@ pub(super) struct Args {
     /// Names of further variables that are secrets, as a shell pattern; may be repeated
     #[arg(long, value_name = "PATTERN")]
     secret: Vec<String>,
-    /// Owner of the files in today's layout, whom the share squashes root to
+    /// User and group that nodes read as, whom the share squashes root to
     #[arg(long, value_name = "UID", default_value_t = 301)]
     uid: u32,
     /// Only test the inventory: write nothing
@@ -84,6 +101,8 @@ pub(super) struct Args {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Layout {
+    /// Generations: signed, secrets sealed to each host, switched to at once
+    Signed,
     /// Today's: hostvars/HOST/hostvars.yml, readable by whoever can mount it
     Classic,
 }
@@ -120,8 +139,14 @@ pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
         true => check::unresolved(&world, &wanted, &hosts),
         false => BTreeMap::new(),
     };
-    let report =
-        Report { inventory: &inventory, made: &made, wanted: &wanted, unresolved: &unresolved, keyring: &keyring };
+    let report = Report {
+        inventory: &inventory,
+        made: &made,
+        wanted: &wanted,
+        defaults: &world.defaults,
+        unresolved: &unresolved,
+        keyring: &keyring,
+    };
     report.say(ui);
     if !made.problems.is_empty() || !unresolved.is_empty() || args.check {
         let exit = if made.problems.is_empty() && unresolved.is_empty() { Exit::Done } else { Exit::Source };
@@ -129,24 +154,62 @@ pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
         ui.result(&report.json(&hosts), &format!("{verb}: {} hosts, {}", hosts.len(), report.counts()))?;
         return Ok(exit);
     }
-    ui.progress(&format!("writing {}", args.dest.display()));
-    let mut resolver = Resolver::new(Rc::clone(&world), Patterns::new(Vec::new()));
-    let owner = classic::Owner { uid: args.uid, gid: args.uid };
-    let written = match args.layout {
-        Layout::Classic => classic::write(&args.dest, &world, &made.export, &mut resolver, owner)?,
-    };
-    let text = format!(
-        "exported   {} hosts to {}\nfiles      {} ({} changed), {} bytes",
-        hosts.len(),
-        args.dest.display(),
-        written.files,
-        written.changed,
-        written.bytes
-    );
+    let (text, written) = write(args, &world, &made.export, ui)?;
     let mut value = report.json(&hosts);
-    value["written"] = json!(written);
-    ui.result(&value, &text)?;
+    value["written"] = written;
+    ui.result(&value, &format!("exported   {} hosts to {}{text}", hosts.len(), args.dest.display()))?;
     Ok(Exit::Done)
+}
+
+/// Writes each layout that is asked for; says what came of it.
+fn write(args: &Args, world: &Rc<World>, export: &ClusterExport, ui: &Ui) -> anyhow::Result<(String, Value)> {
+    let (mut text, mut value) = (String::new(), json!({}));
+    // What may be refused comes first: nothing is half done then.
+    let settings = if args.layout.contains(&Layout::Signed) { Some(settings(args, ui)?) } else { None };
+    ui.progress(&format!("writing {}", args.dest.display()));
+    if let Some(settings) = settings {
+        let written = generation::write(export, &settings)?;
+        let what = if written.new { "new" } else { "as before, nothing is written" };
+        let (blobs, bytes) = written.blobs;
+        let line = format!("\ngeneration {} ({what}), serial {}", written.digest, written.serial);
+        text.push_str(&format!("{line}\nwritten    {blobs} blobs, {bytes} bytes; {} pruned", written.pruned));
+        value["generation"] = json!({
+            "digest": written.digest.to_string(), "serial": written.serial, "new": written.new,
+            "blobs": blobs, "bytes": bytes, "pruned": written.pruned,
+        });
+    }
+    if args.layout.contains(&Layout::Classic) {
+        let mut resolver = Resolver::new(Rc::clone(world), Patterns::new(Vec::new()));
+        let owner = classic::Owner { uid: args.uid, gid: args.uid };
+        let written = classic::write(&args.dest, world, export, &mut resolver, owner)?;
+        let (files, changed, bytes) = (written.files, written.changed, written.bytes);
+        text.push_str(&format!("\nclassic    {files} files ({changed} changed), {bytes} bytes"));
+        value["classic"] = json!(written);
+    }
+    Ok((text, value))
+}
+
+/// How a generation is written.
+fn settings(args: &Args, ui: &Ui) -> anyhow::Result<generation::Settings> {
+    let seal = match &args.recipients {
+        Some(path) => {
+            generation::Seal::To(Recipients::load(path).map_err(|mistakes| anyhow::anyhow!(mistakes.join("\n")))?)
+        }
+        None if args.unsealed => generation::Seal::Not,
+        None => bail!("secrets are sealed to each host: give --recipients, or --unsealed to seal nothing"),
+    };
+    let keys = args.key.iter().map(|file| build::read_key(file, ui)).collect::<anyhow::Result<Vec<_>>>()?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?.as_secs();
+    Ok(generation::Settings {
+        dest: args.dest.clone(),
+        cluster: args.cluster.clone(),
+        keys,
+        seal,
+        owner: (0, args.uid),
+        valid: args.valid.map(|days| Duration::from_secs(days.saturating_mul(86_400))),
+        keep: generation::Keep::default(),
+        now,
+    })
 }
 
 fn read(args: &Args, keyring: &Keyring) -> anyhow::Result<Inventory> {
@@ -209,6 +272,7 @@ struct Report<'a> {
     inventory: &'a Inventory,
     made: &'a Made,
     wanted: &'a Wanted,
+    defaults: &'a HashMap<String, Rc<Data>>,
     unresolved: &'a BTreeMap<Unresolved, BTreeSet<u32>>,
     keyring: &'a Keyring,
 }
@@ -262,10 +326,14 @@ impl Report<'_> {
             .iter()
             .map(|(role, asked)| (role.as_str(), asked.variables.keys().chain(&asked.optional).collect()))
             .collect();
+        let defaults: BTreeMap<&String, Value> =
+            self.defaults.iter().map(|(name, value)| (name, export::plain_json(value))).collect();
         let problem = |(p, hosts): (&Problem, &BTreeSet<u32>)| json!({ "place": p.place, "message": self.keyring.masked(&p.message), "hosts": names(hosts) });
         let dynamic = |(place, what): (&String, &String)| json!({ "place": place, "message": what });
         json!({
             "hosts": hosts.len(),
+            "names": hosts.iter().map(|h| self.inventory.name(*h)).collect::<Vec<_>>(),
+            "defaults": defaults,
             "uses": uses,
             "unresolved": unresolved,
             "errors": self.made.problems.iter().map(problem).collect::<Vec<_>>(),

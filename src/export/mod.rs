@@ -16,6 +16,7 @@ pub mod scope;
 pub mod secret;
 pub mod wanted;
 
+pub use json::plain as plain_json;
 pub use listing::{list, view};
 
 use crate::plan::Data;

@@ -10,7 +10,7 @@ mod store;
 pub use error::WriteError;
 
 use super::recipients::Recipients;
-use super::{ClusterExport, HostExport};
+use super::{ClusterExport, HostExport, short};
 use crate::bundle::age::Sealer;
 use crate::bundle::generation::shard_of;
 use crate::bundle::{Digest, SigningKey, signed};
@@ -115,11 +115,6 @@ fn check(export: &ClusterExport, settings: &Settings) -> Result<(), WriteError> 
         }
     }
     Ok(())
-}
-
-/// The name by which a node knows itself.
-pub fn short(name: &str) -> &str {
-    name.split('.').next().unwrap_or(name)
 }
 
 fn write_locked(export: &ClusterExport, settings: &Settings, store: &mut Store) -> Result<Written, WriteError> {
