@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Ok(Request::Undo) => {
             taken(receive::bundles(Path::new(CONFIG)).and_then(|bundles| receive::undo(&bundles, Path::new(TRUST))))
         }
+        Ok(Request::Verify(tree)) => taken(carry::verify(&tree)),
         Ok(Request::Carry(tree, root)) => taken(carry::carry(&tree, &root)),
         Ok(Request::Help) => say(HELP),
         Ok(Request::Version) => say(concat!("compute-init-boot ", env!("CARGO_PKG_VERSION"), "\n")),

@@ -7,6 +7,7 @@ use crate::bundle::{self, Trust, Verified};
 use crate::plan::limits;
 use crate::sys::file::{self, Look};
 use crate::sys::mount::Writable;
+use crate::sys::order;
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -32,12 +33,17 @@ struct Cargo {
     size: u64,
 }
 
-/// Carries `tree` into `root`, and enters `root` for that. The bundle's digest.
-pub fn carry(tree: &Path, root: &Path) -> Result<bundle::Digest, Stop> {
+/// Verifies the bundle of `tree` with the keys of `tree`. Its digest.
+pub fn verify(tree: &Path) -> Result<bundle::Digest, Stop> {
     let trust =
         Trust::directory(&tree.join(TRUST)).map_err(|fault| Stop::refused(fault.to_string()).hint(fault.hint()))?;
     let current = bundle::current(&tree.join(BUNDLES)).map_err(refused)?;
-    let verified = Verified::installed(&current, &trust).map_err(refused)?;
+    Ok(Verified::installed(&current, &trust).map_err(refused)?.digest())
+}
+
+/// Carries `tree` into `root`, and enters `root` for that. The bundle's digest.
+pub fn carry(tree: &Path, root: &Path) -> Result<bundle::Digest, Stop> {
+    let digest = verify(tree)?;
     let mut cargo = Cargo::default();
     cargo.read(tree, Path::new(""))?;
     if !["etc", "usr"].iter().all(|part| root.join(part).is_dir()) {
@@ -47,9 +53,9 @@ pub fn carry(tree: &Path, root: &Path) -> Result<bundle::Digest, Stop> {
     entered.map_err(|e| failed("entering", root)(e.into()))?;
     let _writable = Writable::new(Path::new("/")).map_err(failed("making writable", root))?;
     cargo.write()?;
-    switch(&Path::new("/").join(BUNDLES), verified.digest())?;
+    switch(&Path::new("/").join(BUNDLES), digest)?;
     cargo.link()?;
-    Ok(verified.digest())
+    Ok(digest)
 }
 
 impl Cargo {
@@ -57,7 +63,7 @@ impl Cargo {
         let directory = tree.join(below);
         let entries = fs::read_dir(&directory).map_err(failed("listing", &directory))?;
         let mut names: Vec<OsString> = entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
-        names.sort();
+        order::ascending(&mut names);
         for name in names {
             let (path, place) = (below.join(&name), directory.join(&name));
             if self.directories.len() + self.files.len() + self.links.len() > ENTRIES {

@@ -40,12 +40,27 @@ pub struct Config {
 /// Where metadata may come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MetadataSource {
-    /// The block device labelled `config-2`.
+    /// The block device labelled `config-2`, or `cidata`.
     ConfigDrive,
     /// An `http://` URL.
     Url(String),
     /// A file.
     File(PathBuf),
+}
+
+/// What a source must be.
+pub const SOURCES: &str = "neither config-drive, nor an http:// URL, nor an absolute path";
+
+impl MetadataSource {
+    /// Reads `config-drive`, an `http://` URL or an absolute path.
+    pub fn read(text: &str) -> Option<MetadataSource> {
+        match text {
+            "config-drive" => Some(MetadataSource::ConfigDrive),
+            url if url.starts_with("http://") => Some(MetadataSource::Url(url.to_owned())),
+            file if file.starts_with('/') => Some(MetadataSource::File(file.into())),
+            _ => None,
+        }
+    }
 }
 
 /// Where the control export is, and who reads it.
@@ -267,11 +282,9 @@ impl Reader {
         };
         let mut sources = Vec::new();
         for item in items {
-            match self.text(item)?.as_str() {
-                "config-drive" => sources.push(MetadataSource::ConfigDrive),
-                url if url.starts_with("http://") => sources.push(MetadataSource::Url(url.to_owned())),
-                file if file.starts_with('/') => sources.push(MetadataSource::File(file.into())),
-                _ => return self.mistake(item, "neither config-drive, nor an http:// URL, nor an absolute path"),
+            match MetadataSource::read(&self.text(item)?) {
+                Some(source) => sources.push(source),
+                None => return self.mistake(item, SOURCES),
             }
         }
         if sources.is_empty() { self.mistake(node, "no source is left") } else { Some(sources) }

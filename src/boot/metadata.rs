@@ -1,27 +1,17 @@
 //! Instance metadata: from the config drive, the metadata service or a file; bounded in time and size.
 
 use super::config::MetadataSource;
+use super::drive::Drive;
 use super::session::{Backoff, Session};
 use super::stop::Stop;
-use crate::plan::{Data, Map, limits};
+use crate::plan::{Data, Key, Map, limits};
 use crate::sys::file::read_bounded;
 use crate::sys::http::{HttpError, Request};
-use crate::sys::order;
-use crate::sys::remote::{Remote, Tree};
 use crate::sys::resolve;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use crate::yaml::{self, Flavour};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Where a config drive keeps it.
-const DRIVE_FILE: &str = "openstack/latest/meta_data.json";
-/// Labels of a config drive; vfat has capitals only.
-const LABELS: [&str; 2] = ["config-2", "CONFIG-2"];
-/// File systems of a config drive.
-const DRIVE_TYPES: [&str; 3] = ["iso9660", "vfat", "ext4"];
-/// Time for reading a config drive: it is local.
-const DRIVE: Duration = Duration::from_secs(20);
 /// Time for one answer of the metadata service, so that several are tried within the deadline.
 const ANSWER: Duration = Duration::from_secs(10);
 
@@ -46,7 +36,7 @@ pub fn read(session: &Session, given: Option<Given>) -> Result<Found, Stop> {
     let sources = match given {
         Some(Given::File(name, bytes)) => {
             let bytes = bytes.map_err(|e| Stop::refused(format!("reading metadata: {e}")))?;
-            return parse(&bytes, &name).map_err(Stop::refused);
+            return parse_file(&bytes, &name).map_err(Stop::refused);
         }
         Some(Given::Url(url)) => vec![MetadataSource::Url(url)],
         None => session.config.metadata.clone(),
@@ -71,62 +61,30 @@ type Outcome = Result<Result<Found, String>, Stop>;
 
 fn file(path: &Path) -> Outcome {
     match read_bounded(path, limits::METADATA) {
-        Ok(bytes) => parse(&bytes, &path.display().to_string()).map(Ok).map_err(Stop::refused),
+        Ok(bytes) => parse_file(&bytes, &path.display().to_string()).map(Ok).map_err(Stop::refused),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Err(format!("{} is not there", path.display()))),
         Err(e) => Err(Stop::refused(format!("reading {}: {e}", path.display()))),
     }
 }
 
 fn drive() -> Outcome {
-    let Some(device) = find_drive(Path::new("/dev/disk/by-label"), Path::new("/sys/class/block"), Path::new("/dev"))
-    else {
-        return Ok(Err("no config drive".to_owned()));
-    };
-    let name = format!("config drive {}", device.display());
-    let tree = Tree::Device(device, DRIVE_TYPES.map(str::to_owned).to_vec());
-    let read = || Remote::open(tree, (0, 0), Instant::now() + DRIVE)?.read(DRIVE_FILE, limits::METADATA);
-    match read() {
-        Ok(Some(bytes)) => parse(&bytes, &name).map(Ok).map_err(Stop::refused),
-        Ok(None) => Ok(Err(format!("{name} has no {DRIVE_FILE}"))),
+    let Some(drive) = attached() else { return Ok(Err("no config drive".to_owned())) };
+    let name = format!("config drive {}", drive.device.display());
+    match drive.read(drive.file, limits::METADATA) {
+        Ok(Some(bytes)) => parse_file(&bytes, &name).map(Ok).map_err(Stop::refused),
+        Ok(None) => Ok(Err(format!("{name} has no {}", drive.file))),
         Err(e) => Ok(Err(format!("reading {name}: {e}"))),
     }
 }
 
 /// A file of the config drive; `None` where there is no drive, or no such file in it.
 pub fn drive_file(path: &str, limit: u64) -> Option<Vec<u8>> {
-    let device = find_drive(Path::new("/dev/disk/by-label"), Path::new("/sys/class/block"), Path::new("/dev"))?;
-    let tree = Tree::Device(device, DRIVE_TYPES.map(str::to_owned).to_vec());
-    Remote::open(tree, (0, 0), Instant::now() + DRIVE).ok()?.read(path, limit).ok()?
+    attached()?.read(path, limit).ok()?
 }
 
-/// The block device that is labelled as a config drive: udev's link, else by looking at the devices themselves.
-fn find_drive(labels: &Path, devices: &Path, dev: &Path) -> Option<PathBuf> {
-    let linked = LABELS.iter().map(|label| labels.join(label)).find(|link| link.exists());
-    if linked.is_some() {
-        return linked;
-    }
-    let mut names: Vec<_> = std::fs::read_dir(devices).ok()?.filter_map(|e| Some(e.ok()?.file_name())).collect();
-    order::ascending(&mut names);
-    names.into_iter().map(|name| dev.join(name)).find(|device| labelled(device).unwrap_or(false))
-}
-
-/// Whether a device holds an ISO 9660 or FAT file system with a config drive's label.
-fn labelled(device: &Path) -> std::io::Result<bool> {
-    let mut file = File::open(device)?;
-    let mut at = |offset: u64, length: usize| -> std::io::Result<Vec<u8>> {
-        let mut bytes = vec![0; length];
-        file.seek(SeekFrom::Start(offset))?;
-        file.read_exact(&mut bytes)?;
-        Ok(bytes)
-    };
-    let is = |label: &[u8]| LABELS.iter().any(|l| label.trim_ascii_end() == l.as_bytes());
-    // FAT32 and FAT12/16 keep the label at different places of the boot sector.
-    let boot = at(0, 512)?;
-    if boot[510..] == [0x55, 0xaa] && (is(&boot[71..82]) || is(&boot[43..54])) {
-        return Ok(true);
-    }
-    let volume = at(32_768, 72)?;
-    Ok(&volume[1..6] == b"CD001" && is(&volume[40..72]))
+/// The drive of this machine.
+fn attached() -> Option<Drive> {
+    Drive::find(Path::new("/dev/disk/by-label"), Path::new("/sys/class/block"), Path::new("/dev"))
 }
 
 /// Asks the metadata service until it answers with metadata or the deadline is over.
@@ -155,6 +113,38 @@ fn service(session: &Session, url: &str, until: Instant, misses: &[String]) -> R
             return Err(Stop { message, ..stop }
                 .hint("give metadata in a file (metadata.sources in config.yaml) where there is no metadata service"));
         }
+    }
+}
+
+/// Metadata of a file: JSON, or YAML as NoCloud's `meta-data` is, with `meta` in it.
+fn parse_file(bytes: &[u8], from: &str) -> Result<Found, String> {
+    let json = match parse(bytes, from) {
+        Ok(found) => return Ok(found),
+        Err(why) => why,
+    };
+    // What begins as JSON was meant to be JSON: its mistake is the one to tell.
+    if matches!(bytes.trim_ascii_start().first(), None | Some(b'{' | b'[')) {
+        return Err(json);
+    }
+    let document = yaml::document(bytes, Flavour::Safe).map_err(|e| format!("metadata from {from}: {e}"))?;
+    let Data::Map(document) = document.root.into_data() else {
+        return Err(format!("metadata from {from} is not a dictionary"));
+    };
+    let meta = match document.get(&Key("meta")) {
+        None | Some(Data::Null) => Map::new(),
+        Some(Data::Map(meta)) => meta.iter().map(|(key, value)| (key.clone(), last(value))).collect(),
+        Some(_) => return Err(format!("metadata from {from}: meta is not a dictionary")),
+    };
+    Ok(Found { meta, from: from.to_owned() })
+}
+
+/// The same value with all of its text final.
+fn last(value: &Data) -> Data {
+    match value {
+        Data::Str(text) => Data::Unsafe(text.clone()),
+        Data::List(list) => Data::List(list.iter().map(last).collect()),
+        Data::Map(map) => Data::Map(map.iter().map(|(key, value)| (key.clone(), last(value))).collect()),
+        other => other.clone(),
     }
 }
 
@@ -191,9 +181,8 @@ fn data(json: &serde_json::Value) -> Data {
 
 #[cfg(test)]
 mod tests {
-    use super::{find_drive, parse};
+    use super::{parse, parse_file};
     use crate::plan::Data;
-    use std::fs;
 
     #[test]
     fn meta_is_final_text() {
@@ -213,25 +202,16 @@ mod tests {
     }
 
     #[test]
-    fn a_drive_is_found_by_link_or_by_its_superblock() {
-        let dir = tempfile::tempdir().unwrap();
-        let (labels, sys, dev) = (dir.path().join("l"), dir.path().join("s"), dir.path().join("d"));
-        for d in [&labels, &sys, &dev] {
-            fs::create_dir(d).unwrap();
+    fn a_file_may_be_yaml() {
+        let text = b"instance-id: i-1\nlocal-hostname: n0\nmeta:\n  compute: yes\n  control_address: '{{ x }}'\n";
+        let found = parse_file(text, "f").unwrap();
+        assert!(matches!(found.meta.get(&crate::plan::Key("compute")), Some(Data::Bool(true))));
+        assert!(
+            matches!(found.meta.get(&crate::plan::Key("control_address")), Some(Data::Unsafe(t)) if t == "{{ x }}")
+        );
+        assert!(parse_file(b"instance-id: i-1\n", "f").unwrap().meta.is_empty());
+        for bytes in [&b"meta: 3\n"[..], b"- a\n", b"text", b"meta: [\n", b"", b"{\"meta\": {}"] {
+            assert!(parse_file(bytes, "the file").err().unwrap().contains("the file"), "{bytes:?}");
         }
-        let mut iso = vec![0u8; 40_000];
-        iso[32_769..32_774].copy_from_slice(b"CD001");
-        iso[32_808..32_840].copy_from_slice(format!("{:<32}", "config-2").as_bytes());
-        let mut other = iso.clone();
-        other[32_808] = b'C';
-        for (name, bytes) in [("vda", &other), ("vdb", &iso), ("vdc", &vec![0; 10])] {
-            fs::write(dev.join(name), bytes).unwrap();
-            fs::write(sys.join(name), "").unwrap();
-        }
-        assert_eq!(find_drive(&labels, &sys, &dev), Some(dev.join("vdb")));
-        fs::remove_file(sys.join("vdb")).unwrap();
-        assert_eq!(find_drive(&labels, &sys, &dev), None);
-        std::os::unix::fs::symlink("../d/vda", labels.join("config-2")).unwrap();
-        assert_eq!(find_drive(&labels, &sys, &dev), Some(labels.join("config-2")));
     }
 }

@@ -5,6 +5,7 @@
 mod apply;
 pub mod carry;
 pub mod config;
+mod drive;
 mod gate;
 mod generation;
 mod keyring;
@@ -22,6 +23,7 @@ mod slurm;
 mod slurmd;
 mod stage;
 mod stop;
+mod switches;
 mod verify;
 mod web;
 
@@ -98,8 +100,9 @@ fn prepare(options: &Options) -> Result<(String, Outside), String> {
     if !nix::unistd::geteuid().is_root() {
         return Err("compute-init-boot configures the whole node: run it as root".to_owned());
     }
-    let host = outside::host(options)?;
-    let outside = Outside::open(options)?;
+    let switches = outside::switches(options);
+    let host = outside::host(options, switches.host.as_deref())?;
+    let outside = Outside::open(options, switches)?;
     if let Some(root) = &options.root {
         if options.early {
             furnish(root).map_err(|e| format!("binding /proc, /sys, /dev and /run into {}: {e}", root.display()))?;
@@ -112,7 +115,7 @@ fn prepare(options: &Options) -> Result<(String, Outside), String> {
 
 fn locked(options: &Options, host: String, outside: Outside, world: World) -> Finished {
     let World { runner, facts, out } = world;
-    let config = outside.config(Path::new(options::CONFIG));
+    let (config, disabled) = (outside.config(Path::new(options::CONFIG)), outside.switches.disabled);
     let (config, mistakes) = match config {
         Ok(config) if options.early => (config.hastened(), Vec::new()),
         Ok(config) => (config, Vec::new()),
@@ -142,9 +145,10 @@ fn locked(options: &Options, host: String, outside: Outside, world: World) -> Fi
     if let Err(e) = write_status(&session) {
         return machine_error(session.out(), &format!("writing status.json: {e}"));
     }
-    let result = match mistakes.is_empty() {
-        true => stages(&mut session, outside, facts),
-        false => Err(Stop::refused(mistakes.join("; ")).hint("see docs/boot.md for the settings")),
+    let result = match (disabled, mistakes.is_empty()) {
+        (Some(who), _) => Err(Stop::new(State::Disabled, format!("{who} sets compute-init.disable"))),
+        (None, true) => stages(&mut session, outside, facts),
+        (None, false) => Err(Stop::refused(mistakes.join("; ")).hint("see docs/boot.md for the settings")),
     };
     conclude(&mut session, result)
 }

@@ -33,6 +33,7 @@ Usage: compute-init-boot [OPTIONS]
   --receive          take a bundle from standard input; verified, it is current
   --undo             make the previous bundle current again
   --carry TREE       in an initramfs: put TREE (executor, bundle, units) into --root
+  --verify TREE      say whether the keys in TREE vouch for the bundle in TREE
   --early            in an initramfs: apply what is tagged stage:initramfs to --root
   -v, --verbose      say more (may be repeated)
   -h, --help         this text
@@ -85,6 +86,8 @@ pub enum Request {
     Receive,
     /// Go back to the previous bundle.
     Undo,
+    /// Verify a tree's bundle with its own keys.
+    Verify(PathBuf),
     /// Carry a tree into a root.
     Carry(PathBuf, PathBuf),
     /// Print [`HELP`].
@@ -115,6 +118,10 @@ fn read(parser: &mut Parser) -> Result<Request, lexopt::Error> {
             Arg::Long("json") => options.json = true,
             Arg::Short('v') | Arg::Long("verbose") => options.verbose = options.verbose.saturating_add(1),
             Arg::Long("carry") => carry = Some(PathBuf::from(parser.value()?)),
+            Arg::Long("verify") => {
+                let tree = parser.value()?.into();
+                return alone(parser, Request::Verify(tree));
+            }
             Arg::Long("early") => options.early = true,
             Arg::Long("receive") => return alone(parser, Request::Receive),
             Arg::Long("undo") => return alone(parser, Request::Undo),
@@ -166,6 +173,8 @@ mod tests {
         assert!(boot(&["--check=yes"]).unwrap_err().contains("--check"));
         assert!(boot(&["--receive", "--check"]).unwrap_err().contains("--check"));
         assert!(boot(&["--carry", "/t"]).unwrap_err().contains("--root"));
+        assert!(boot(&["--verify"]).unwrap_err().contains("--verify"));
+        assert!(boot(&["--verify", "/t", "--check"]).unwrap_err().contains("--check"));
         assert!(boot(&["--early"]).unwrap_err().contains("--root"));
         assert!(boot(&["extra"]).unwrap_err().contains("extra"));
     }

@@ -4,6 +4,7 @@ use super::config::{self, Config};
 use super::keyring::Keyring;
 use super::options::{self, Options};
 use super::stop::Stop;
+use super::switches::Switches;
 use super::{metadata, mount, verify};
 use crate::bundle::Verified;
 use crate::plan::limits;
@@ -22,11 +23,13 @@ pub struct Outside {
     pub export: Option<mount::Given>,
     /// Keys and credentials.
     pub keyring: Keyring,
+    /// What the kernel's command line and the firmware say.
+    pub switches: Switches,
 }
 
 impl Outside {
     /// Opens what the flags name.
-    pub fn open(options: &Options) -> Result<Outside, String> {
+    pub fn open(options: &Options, switches: Switches) -> Result<Outside, String> {
         let inside = |path: &str| {
             let root = options.root.as_deref().unwrap_or(Path::new("/"));
             root.join(path.trim_start_matches('/'))
@@ -43,11 +46,18 @@ impl Outside {
         let export = options.export.as_deref().map(mount::given).transpose().map_err(|e| format!("--export {e}"))?;
         let bundles = inside("/var/lib/compute-init/bundles");
         let verified = verify::outside(options, &bundles, &inside(options::TRUST));
-        Ok(Outside { config, verified, metadata, export, keyring: Keyring::open(options) })
+        Ok(Outside { config, verified, metadata, export, keyring: Keyring::open(options), switches })
     }
 
     /// The configuration given outside, else the one in the root, else the defaults.
+    /// Switches go over it.
     pub fn config(&self, default: &Path) -> Result<Config, Vec<String>> {
+        let mut config = self.written(default)?;
+        self.switches.clone().apply(&mut config)?;
+        Ok(config)
+    }
+
+    fn written(&self, default: &Path) -> Result<Config, Vec<String>> {
         match &self.config {
             Some((name, Ok(text))) => config::parse(name, text),
             Some((name, Err(e))) => Err(vec![format!("{name}: {e}")]),
@@ -56,10 +66,22 @@ impl Outside {
     }
 }
 
-/// The short host name by which the export knows this node.
-pub fn host(options: &Options) -> Result<String, String> {
-    let name = match &options.host {
-        Some(name) => name.clone(),
+/// Switches of the machine that boots. A root in a directory is not that machine's, except in an initramfs.
+pub fn switches(options: &Options) -> Switches {
+    if options.root.is_some() && !options.early {
+        return Switches::default();
+    }
+    Switches::read(Path::new("/proc/cmdline"), Path::new("/sys/firmware/dmi/tables/DMI"))
+}
+
+/// The short host name by which the export knows this node. In an initramfs the root's own name counts: the kernel has
+/// none yet.
+pub fn host(options: &Options, switched: Option<&str>) -> Result<String, String> {
+    let root = options.root.as_deref().filter(|_| options.early);
+    let written = root.and_then(|root| std::fs::read_to_string(root.join("etc/hostname")).ok());
+    let written = written.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty() && name != "localhost");
+    let name = match options.host.as_deref().or(switched).map(str::to_owned).or(written) {
+        Some(name) => name,
         None => nix::unistd::gethostname()
             .map_err(|e| format!("reading the host name: {e}"))?
             .into_string()

@@ -20,6 +20,10 @@ pub const TRUST_KEYS: usize = 64;
 pub const PLAN: u64 = 32 << 20;
 /// Bytes of a node's configuration.
 pub const CONFIG: u64 = 1 << 20;
+/// Bytes of the kernel's command line; the kernel itself has 2048 or 4096.
+pub const CMDLINE: u64 = 64 << 10;
+/// Bytes of a machine's SMBIOS tables; servers have some ten kilobytes.
+pub const SMBIOS: usize = 1 << 20;
 /// Bytes of instance metadata. OpenStack allows 128 properties of 255 characters; keys and devices come on top.
 pub const METADATA: u64 = 1 << 20;
 /// Bytes of one file read from the control export. Hostvars of a 4,000-node cluster are about 6 MB.

@@ -22,18 +22,6 @@ pub fn private_namespace() -> io::Result<()> {
     Ok(())
 }
 
-/// Mounts a block device read-only, trying each file system type.
-pub fn device(device: &Path, target: &Path, types: &[&str]) -> io::Result<()> {
-    let mut last = Errno::ENODEV;
-    for kind in types {
-        match nix::mount::mount(Some(device), target, Some(*kind), FLAGS, None::<&str>) {
-            Ok(()) => return Ok(()),
-            Err(e) => last = e,
-        }
-    }
-    Err(last.into())
-}
-
 /// A file system that is writable until this is dropped; one that was read-only is so again then.
 #[derive(Debug)]
 pub struct Writable(Option<(PathBuf, MsFlags)>);

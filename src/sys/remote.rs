@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 /// Bytes of a request's path.
@@ -30,8 +30,6 @@ pub enum Tree {
     Nfs(IpAddr, String, String),
     /// An NFS export, mounted by the node's mount.nfs: server, path.
     NfsByHelper(IpAddr, String),
-    /// A block device with one of these file systems.
-    Device(PathBuf, Vec<String>),
 }
 
 /// A tree that can be read.
@@ -177,11 +175,6 @@ fn open_tree(tree: Tree) -> io::Result<OwnedFd> {
             mount::private_namespace()?;
             mount::nfs_by_helper(server, &path, point)?;
         }
-        Tree::Device(device, types) => {
-            mount::private_namespace()?;
-            let types: Vec<&str> = types.iter().map(String::as_str).collect();
-            mount::device(&device, point, &types)?;
-        }
     }
     Ok(File::open(point)?.into())
 }
@@ -303,12 +296,5 @@ mod tests {
         assert_eq!(remote.read("mine", 10).unwrap_err().kind(), std::io::ErrorKind::PermissionDenied);
         std::os::unix::fs::chown(dir.path().join("mine"), Some(301), Some(301)).unwrap();
         assert_eq!(remote.read("mine", 10).unwrap().unwrap(), b"x");
-    }
-
-    #[test]
-    fn a_tree_that_cannot_be_mounted_says_why() {
-        let until = Instant::now() + Duration::from_secs(10);
-        let tree = Tree::Device("/dev/null".into(), vec!["iso9660".into(), "vfat".into()]);
-        assert!(Remote::open(tree, (0, 0), until).is_err());
     }
 }

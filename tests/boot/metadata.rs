@@ -1,7 +1,7 @@
 //! The gate: metadata services that are slow, wrong, large, elsewhere or unsteady.
 
 use crate::harness::{Bench, Service, http};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 const COMPUTE: &str = r#"{"meta": {"compute": "true"}}"#;
@@ -140,4 +140,43 @@ fn metadata_in_a_file_must_be_metadata() {
     bench.refused(&["--metadata", "/none/there"], "refused", 5, "/none/there");
     bench.metadata(&" ".repeat(2 << 20));
     bench.refused(&[], "refused", 5, "metadata");
+}
+
+/// The service is not there when the node boots, comes, goes, and talks nonsense in between.
+#[test]
+fn a_service_that_comes_late_and_flaps_is_waited_for() {
+    let bench = Bench::new();
+    bench.config("deadlines: {metadata: 30}\n");
+    let place = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let late = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_secs(2));
+        let answers = ["", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", &http("200 OK", "{\"meta\": {"), "HTTP/1.1"];
+        for answer in answers {
+            // Each answer from a service of its own: in between there is none.
+            let listener = std::net::TcpListener::bind(place).unwrap();
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(answer.as_bytes());
+        }
+        let listener = std::net::TcpListener::bind(place).unwrap();
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 1024]);
+        let _ = stream.write_all(http("200 OK", COMPUTE).as_bytes());
+    });
+    bench.boot(&["--metadata", &format!("http://{place}/meta_data.json")]).ready();
+    late.join().unwrap();
+}
+
+#[test]
+fn metadata_without_meta_or_without_its_keys_is_no_compute_node() {
+    for text in ["{}", r#"{"meta": null}"#, r#"{"meta": {}}"#, r#"{"meta": {"computer": "true"}}"#, "instance-id: i\n"]
+    {
+        let bench = Bench::new();
+        bench.metadata(text);
+        let boot = bench.boot(&[]);
+        assert!(boot.code == 0 && boot.out.contains("not-compute"), "{text}: {}", boot.out);
+    }
+    let bench = Bench::new();
+    bench.metadata("meta: {compute: true, etc_hosts: true}\n");
+    bench.boot(&[]).ready();
 }

@@ -46,6 +46,11 @@ fn carry(tree: &Path, root: &Path) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
+fn verify(tree: &Path) -> Option<i32> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_compute-init-boot"));
+    command.arg("--verify").arg(tree).output().expect("runs").status.code()
+}
+
 /// Path to mode and content, as the kernel would unpack an archive.
 fn unpack(archive: &[u8]) -> BTreeMap<String, (u32, Vec<u8>)> {
     let (mut at, mut found) = (0, BTreeMap::new());
@@ -201,7 +206,10 @@ fn what_does_not_verify_is_not_carried() {
         let (found, said) = carry(&tree, &scratch.at("root"));
         assert!(found == Some(code) && said.contains(text), "{found:?} {said}");
         assert_eq!(scratch.snapshot(), before);
+        // What generators of images ask says the same.
+        assert_eq!(verify(&tree), Some(code));
     };
+    assert_eq!(verify(&tree), Some(0));
     let blob = fs::read_dir(current(&tree.join("var/lib/compute-init/bundles")).expect("there").join("blobs/sha256"));
     let blob = blob.expect("lists").flatten().next().expect("a blob").path();
     let good = fs::read(&blob).expect("reads");
