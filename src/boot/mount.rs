@@ -218,8 +218,9 @@ mod tests {
         );
         assert!(matches!(given("nfs://[fd00::1]/x"), Ok(Given::Nfs(h, _)) if h == "[fd00::1]"));
         assert!(matches!(given("file:///tmp"), Ok(Given::Directory(_, Ok(_)))));
+        assert!(matches!(given("https://x/y"), Ok(Given::Web(url)) if url == "https://x/y"));
         assert!(matches!(given("/none/there"), Ok(Given::Directory(_, Err(_)))));
-        for bad in ["nfs://host", "nfs:///x", "http://x/y", ""] {
+        for bad in ["nfs://host", "nfs:///x", "ftp://x/y", ""] {
             assert!(given(bad).is_err(), "{bad}");
         }
     }

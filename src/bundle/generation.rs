@@ -10,6 +10,7 @@ use crate::plan::export::{BLOBS, Blob, FORMAT, HostIndex, Index, KIND, Part, Sea
 use crate::plan::limits;
 use flate2::read::DeflateDecoder;
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read};
 
@@ -152,6 +153,16 @@ impl Generation {
             ));
         }
         Ok(Some(host))
+    }
+
+    /// All hosts by short name, and where the index of each is.
+    pub fn hosts(&self, from: &mut dyn Fetch) -> Result<BTreeMap<String, Blob>> {
+        let mut all = BTreeMap::new();
+        for blob in &self.index.content.shards {
+            let shard: Shard = read(blob, "a shard", from)?;
+            all.extend(shard.0);
+        }
+        Ok(all)
     }
 
     /// The parts of a host in one: the common one, its class's, its own.

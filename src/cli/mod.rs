@@ -9,6 +9,7 @@ mod check;
 mod completion;
 mod console;
 mod doctor;
+mod enrol;
 mod explain;
 mod export;
 mod fake;
@@ -17,8 +18,10 @@ mod inspect;
 mod install;
 mod inventory;
 mod keygen;
+mod nodes;
 mod origin;
 mod render;
+mod serve;
 mod status;
 mod tour;
 mod ui;
@@ -63,7 +66,10 @@ enum Command {
     Install(install::Args),
     Initramfs(initramfs::Args),
     Doctor(doctor::Args),
+    Enrol(enrol::Args),
     Export(export::Args),
+    Serve(serve::Args),
+    Nodes(nodes::Args),
     Status(status::Args),
     Explain(explain::Args),
     Completion(completion::Args),
@@ -84,7 +90,10 @@ fn dispatch(command: &Command, ui: &Ui) -> anyhow::Result<Exit> {
         Command::Install(args) => install::run(args, ui),
         Command::Initramfs(args) => initramfs::run(args, ui),
         Command::Doctor(args) => doctor::run(args, ui),
+        Command::Enrol(args) => enrol::run(args, ui),
         Command::Export(args) => export::run(args, ui),
+        Command::Serve(args) => serve::run(args, ui),
+        Command::Nodes(args) => nodes::run(args, ui),
         Command::Status(args) => status::run(args, ui),
         Command::Explain(args) => explain::run(args, ui),
         Command::Completion(args) => completion::run(args, ui),

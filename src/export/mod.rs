@@ -10,10 +10,12 @@ pub mod generation;
 mod json;
 mod listing;
 mod lookup;
+pub mod nodes;
 pub mod recipients;
 pub mod resolve;
 pub mod scope;
 pub mod secret;
+pub mod serve;
 pub mod wanted;
 
 pub use json::plain as plain_json;

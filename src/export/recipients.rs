@@ -114,7 +114,7 @@ impl Reader {
 }
 
 /// The second after a day's last, in UTC.
-fn end_of(day: &str) -> Option<u64> {
+pub fn end_of(day: &str) -> Option<u64> {
     let mut parts = day.split('-');
     let (year, month, date) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
     let days = days_from_civil(year, month, date);

@@ -4,6 +4,7 @@
 
 mod become_user;
 mod build;
+mod control;
 mod fake;
 mod hosts;
 mod install;
