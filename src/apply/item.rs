@@ -236,7 +236,8 @@ impl<'p> Run<'p> {
             Ok(args) => args,
             Err(problems) => {
                 let all: Vec<String> = problems.into_iter().map(|p| p.message).collect();
-                return Done::failure(all.join("; "));
+                // The module says so itself: it ran, and changed nothing.
+                return Done::of(Err(modules::Failure::new(all.join("; "))));
             }
         };
         #[cfg(feature = "builder")]
@@ -323,7 +324,12 @@ impl<'p> Run<'p> {
                 .params
                 .iter()
                 .any(|p| p.untemplated && name.as_str().is_some_and(|n| n == p.name || p.aliases.contains(&n)));
-            let value = if untemplated { value.clone() } else { templar.value(value).map_err(wrong)? };
+            let value = match untemplated {
+                true => value.clone(),
+                // What is stored keeps what it is; modules get text.
+                false if spec.name == "ansible.builtin.set_fact" => templar.value_as_made(value).map_err(wrong)?,
+                false => templar.value(value).map_err(wrong)?,
+            };
             args.insert(name.clone(), value);
         }
         // Free text that evaluates to a dictionary is the arguments, beneath those that are named.

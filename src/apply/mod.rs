@@ -107,6 +107,8 @@ pub struct Options {
     pub listing: bool,
     /// Who opens what Ansible Vault encrypted; nobody on a node.
     pub vault: Option<Rc<dyn Vault>>,
+    /// `jinja2_native`: what templates give keeps its type.
+    pub jinja2_native: bool,
 }
 
 /// What a run works with.
@@ -218,6 +220,7 @@ impl<'a> Run<'a> {
     /// A templar for a scope.
     fn templar<'t>(&'t self, scope: &'t dyn Variables, files: &'t dyn Files) -> Templar<'t> {
         let templar = Templar::new(scope, files).with_runner(self.world.runner);
+        let templar = templar.native(self.world.options.jinja2_native);
         if self.world.options.check { templar.changing_nothing() } else { templar }
     }
 }

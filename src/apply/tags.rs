@@ -31,7 +31,7 @@ pub(super) fn names(tags: &[Data]) -> Vec<String> {
     for tag in tags {
         match tag {
             Data::List(list) => own.extend(list.iter().filter_map(name)),
-            Data::Str(s) | Data::Unsafe(s) => own.extend(s.split(',').map(|t| t.trim().to_owned())),
+            Data::Str(s) | Data::Unsafe(s) | Data::Made(_, s) => own.extend(s.split(',').map(|t| t.trim().to_owned())),
             other => own.extend(name(other)),
         }
     }

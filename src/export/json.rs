@@ -13,7 +13,7 @@ pub fn of(data: &Data) -> Value {
         Data::Bool(b) => Value::Bool(*b),
         Data::Int(n) => Number::from_i128(*n).map_or_else(|| Value::String(n.to_string()), Value::Number),
         Data::Float(n) => Number::from_f64(*n).map_or(Value::Null, Value::Number),
-        Data::Str(text) => Value::String(text.clone()),
+        Data::Str(text) | Data::Made(_, text) => Value::String(text.clone()),
         Data::Unsafe(text) => json!({ UNSAFE: text }),
         Data::Vault(text) => json!({ "__ansible_vault": text }),
         Data::Raw(bytes) | Data::Bytes(bytes) => Value::String(String::from_utf8_lossy(bytes).into_owned()),

@@ -63,7 +63,7 @@ impl Patterns {
 fn says_something(value: &Data) -> bool {
     match value {
         Data::Str(text) => !text.is_empty() && !is_reference(text),
-        Data::Unsafe(text) | Data::Vault(text) => !text.is_empty(),
+        Data::Unsafe(text) | Data::Vault(text) | Data::Made(_, text) => !text.is_empty(),
         Data::Raw(bytes) | Data::Bytes(bytes) => !bytes.is_empty(),
         Data::Int(_) => true,
         Data::Map(map) => map.values().any(says_something),

@@ -40,7 +40,13 @@ fn write(value: &Data, style: Style, depth: usize, out: &mut String) {
             let item = |out: &mut String, value: &Data| write(value, style, depth + 1, out);
             enclose(out, ('[', ']'), (style, depth), list.iter(), &item);
         }
-        Data::Str(_) | Data::Unsafe(_) | Data::Raw(_) | Data::Bytes(_) | Data::Vault(_) | Data::Time(_) => {
+        Data::Str(_)
+        | Data::Unsafe(_)
+        | Data::Made(..)
+        | Data::Raw(_)
+        | Data::Bytes(_)
+        | Data::Vault(_)
+        | Data::Time(_) => {
             quote(&plain(value), out);
         }
     }

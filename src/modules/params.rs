@@ -75,7 +75,7 @@ impl Params for Map {
 /// The value as Python's `str` shows a scalar.
 pub fn plain(value: &Data) -> String {
     match value {
-        Data::Str(s) | Data::Unsafe(s) | Data::Vault(s) => s.clone(),
+        Data::Str(s) | Data::Unsafe(s) | Data::Vault(s) | Data::Made(_, s) => s.clone(),
         Data::Raw(b) | Data::Bytes(b) => String::from_utf8_lossy(b).into_owned(),
         Data::Bool(true) => "True".to_owned(),
         Data::Bool(false) => "False".to_owned(),
@@ -102,7 +102,7 @@ pub fn os_text(value: &Data) -> OsString {
 pub fn truth(value: &Data) -> bool {
     match value {
         Data::Bool(b) => *b,
-        Data::Str(s) | Data::Unsafe(s) => {
+        Data::Str(s) | Data::Unsafe(s) | Data::Made(_, s) => {
             matches!(s.to_ascii_lowercase().as_str(), "yes" | "on" | "true" | "1" | "y" | "t")
         }
         other => other.truthy(),

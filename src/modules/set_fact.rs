@@ -11,7 +11,8 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     let mut set = Map::new();
     for (key, value) in args.map().iter().filter(|(k, _)| k.as_str() != Some("cacheable")) {
         let name = name_of(ctx, key)?;
-        let value = match value.as_str().map(str::to_ascii_lowercase).as_deref() {
+        let word = value.as_str().filter(|_| !ctx.templar.is_native()).map(str::to_ascii_lowercase);
+        let value = match word.as_deref() {
             // Also where the author quoted it: Ansible cannot tell.
             Some("true" | "yes") => Data::Bool(true),
             Some("false" | "no") => Data::Bool(false),

@@ -25,6 +25,8 @@ pub enum Data {
     Str(String),
     /// Text that is never templated: `!unsafe`, results of lookups and modules, facts.
     Unsafe(String),
+    /// What an expression made, as set_fact keeps it: text for all purposes but its type and how it is printed again.
+    Made(Made, String),
     /// Text that holds bytes which are not UTF-8 (Python's surrogateescape, one byte for one). Never templated.
     Raw(Vec<u8>),
     /// Python's `bytes` (`!!binary`).
@@ -41,6 +43,19 @@ pub enum Data {
     Map(Map),
     /// `datetime.date` or `datetime.datetime`.
     Time(Timestamp),
+}
+
+/// What an expression made that is kept as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// Python's `str`, where text of the author is `AnsibleUnicode`.
+    Text,
+    /// Text that stays text whatever it looks like (`to_json`): `NativeJinjaText`.
+    Literal,
+    /// The same, from outside: never templated (`NativeJinjaUnsafeText`).
+    Foreign,
+    /// A type, by its text (`<class 'bool'>`).
+    Type,
 }
 
 /// A date, or a date with a time of day (YAML 1.1's timestamp as PyYAML constructs it).
@@ -95,7 +110,7 @@ impl Data {
     /// The text of a string that is UTF-8, templated or not.
     pub fn as_str(&self) -> Option<&str> {
         match self {
-            Data::Str(s) | Data::Unsafe(s) => Some(s),
+            Data::Str(s) | Data::Unsafe(s) | Data::Made(_, s) => Some(s),
             _ => None,
         }
     }
@@ -103,7 +118,7 @@ impl Data {
     /// The bytes of any text (`Str`, `Unsafe`, `Raw`).
     pub fn text_bytes(&self) -> Option<&[u8]> {
         match self {
-            Data::Str(s) | Data::Unsafe(s) => Some(s.as_bytes()),
+            Data::Str(s) | Data::Unsafe(s) | Data::Made(_, s) => Some(s.as_bytes()),
             Data::Raw(b) => Some(b),
             _ => None,
         }
@@ -142,7 +157,7 @@ impl Data {
             Data::Bool(b) => *b,
             Data::Int(i) => *i != 0,
             Data::Float(f) => *f != 0.0,
-            Data::Str(s) | Data::Unsafe(s) | Data::Vault(s) => !s.is_empty(),
+            Data::Str(s) | Data::Unsafe(s) | Data::Vault(s) | Data::Made(_, s) => !s.is_empty(),
             Data::Raw(b) | Data::Bytes(b) => !b.is_empty(),
             Data::List(l) | Data::Tuple(l) | Data::Set(l) => !l.is_empty(),
             Data::Map(m) => !m.is_empty(),
@@ -157,7 +172,8 @@ impl Data {
             Data::Bool(_) => "bool",
             Data::Int(_) => "int",
             Data::Float(_) => "float",
-            Data::Str(_) | Data::Unsafe(_) | Data::Raw(_) | Data::Vault(_) => "str",
+            Data::Made(Made::Type, _) => "type",
+            Data::Str(_) | Data::Unsafe(_) | Data::Raw(_) | Data::Vault(_) | Data::Made(..) => "str",
             Data::Bytes(_) => "bytes",
             Data::List(_) => "list",
             Data::Tuple(_) => "tuple",
@@ -218,7 +234,7 @@ impl Hash for Data {
             return;
         }
         match self {
-            Data::Str(s) | Data::Unsafe(s) => hash_text(s.as_bytes(), state),
+            Data::Str(s) | Data::Unsafe(s) | Data::Made(_, s) => hash_text(s.as_bytes(), state),
             Data::Raw(b) => hash_text(b, state),
             Data::Bytes(b) => (3u8, b).hash(state),
             Data::Vault(s) => (4u8, s).hash(state),

@@ -10,7 +10,7 @@ pub mod manifest;
 pub mod status;
 mod wire;
 
-pub use data::{Clock, Data, Key, Map, Timestamp};
+pub use data::{Clock, Data, Key, Made, Map, Timestamp};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};

@@ -22,7 +22,7 @@ impl Serialize for Data {
             },
             Data::Float(f) if f.is_finite() => s.serialize_f64(*f),
             Data::Float(f) => tagged(s, "!float", &f.to_string()),
-            Data::Str(t) => s.serialize_str(t),
+            Data::Str(t) | Data::Made(_, t) => s.serialize_str(t),
             Data::Unsafe(t) => tagged(s, "!unsafe", t),
             Data::Raw(b) => tagged(s, "!raw", &STANDARD.encode(b)),
             Data::Bytes(b) => tagged(s, "!bytes", &STANDARD.encode(b)),

@@ -48,7 +48,7 @@ pub fn class(value: &Data) -> String {
 /// Python's `str(value)`.
 pub fn python_str(value: &Data) -> String {
     match value {
-        Data::Str(s) | Data::Unsafe(s) | Data::Vault(s) => s.clone(),
+        Data::Str(s) | Data::Unsafe(s) | Data::Vault(s) | Data::Made(_, s) => s.clone(),
         Data::Raw(b) => String::from_utf8_lossy(b).into_owned(),
         other => repr(other),
     }
@@ -63,7 +63,7 @@ fn repr(value: &Data) -> String {
         Data::Bool(false) => "False".to_owned(),
         Data::Int(i) => i.to_string(),
         Data::Float(f) => float_repr(*f),
-        Data::Str(s) | Data::Unsafe(s) | Data::Vault(s) => quoted(s),
+        Data::Str(s) | Data::Unsafe(s) | Data::Vault(s) | Data::Made(_, s) => quoted(s),
         Data::Raw(b) | Data::Bytes(b) => format!("b{}", quoted(&String::from_utf8_lossy(b))),
         Data::List(l) => format!("[{}]", join(l)),
         Data::Tuple(l) if l.len() == 1 => format!("({},)", join(l)),
@@ -111,7 +111,7 @@ fn float_repr(f: f64) -> String {
 
 fn text(value: &Data) -> Result<Data, String> {
     match value {
-        Data::Str(_) | Data::Unsafe(_) | Data::Raw(_) | Data::Vault(_) => Ok(value.clone()),
+        Data::Str(_) | Data::Unsafe(_) | Data::Raw(_) | Data::Vault(_) | Data::Made(..) => Ok(value.clone()),
         Data::Null => Err("'None' is not a string and conversion is not allowed".to_owned()),
         Data::Bytes(b) => Ok(match String::from_utf8(b.clone()) {
             Ok(s) => Data::Str(s),
@@ -130,7 +130,7 @@ pub fn boolean(value: &Data) -> Result<bool, String> {
             v if *v == Data::Int(0) => "0".to_owned(),
             v => repr(v),
         },
-        Data::Str(s) | Data::Unsafe(s) => s.trim().to_lowercase(),
+        Data::Str(s) | Data::Unsafe(s) | Data::Made(_, s) => s.trim().to_lowercase(),
         other => return Err(format!("{} cannot be converted to a bool", class(other))),
     };
     match word.as_str() {
@@ -156,7 +156,7 @@ fn python_int(text: &str) -> Option<i128> {
 fn int(value: &Data) -> Result<Data, String> {
     match value {
         Data::Int(_) | Data::Bool(_) => return Ok(value.clone()),
-        Data::Str(s) | Data::Unsafe(s) => {
+        Data::Str(s) | Data::Unsafe(s) | Data::Made(_, s) => {
             if let Some(i) = python_int(s) {
                 return Ok(Data::Int(i));
             }
@@ -171,7 +171,7 @@ fn float(value: &Data) -> Result<Data, String> {
         Data::Float(f) => Some(*f),
         Data::Int(i) => Some(*i as f64),
         Data::Bool(b) => Some(f64::from(u8::from(*b))),
-        Data::Str(s) | Data::Unsafe(s) => s.trim().replace('_', "").parse().ok(),
+        Data::Str(s) | Data::Unsafe(s) | Data::Made(_, s) => s.trim().replace('_', "").parse().ok(),
         _ => None,
     };
     got.map(Data::Float).ok_or_else(|| format!("{} cannot be converted to a float", class(value)))
@@ -190,7 +190,7 @@ fn list(value: &Data) -> Result<Data, String> {
 fn dict(value: &Data) -> Result<Data, String> {
     let text = match value {
         Data::Map(_) => return Ok(value.clone()),
-        Data::Str(s) | Data::Unsafe(s) => s,
+        Data::Str(s) | Data::Unsafe(s) | Data::Made(_, s) => s,
         other => return Err(format!("{} cannot be converted to a dict", class(other))),
     };
     if text.starts_with('{') {
@@ -251,7 +251,7 @@ fn bytes(value: &Data) -> Result<Data, String> {
 
 fn json(value: &Data) -> Result<Data, String> {
     match value {
-        Data::Str(s) | Data::Unsafe(s) => Ok(Data::str(s.trim())),
+        Data::Str(s) | Data::Unsafe(s) | Data::Made(_, s) => Ok(Data::str(s.trim())),
         Data::List(_) | Data::Tuple(_) | Data::Map(_) => {
             let text = serde_json::to_string(value).map_err(|e| e.to_string())?;
             Ok(Data::Str(text))

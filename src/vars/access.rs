@@ -4,7 +4,8 @@ use super::compare::TextKey;
 use super::env::Env;
 use super::error::{Outcome, TemplateError};
 use super::methods;
-use super::value::{Dict, Method, Text, Value};
+use super::object::Class;
+use super::value::{Method, Text, Value};
 use crate::plan::limits;
 use std::rc::Rc;
 
@@ -142,13 +143,11 @@ impl Env<'_> {
 
     /// The Python attribute `name` alone, as the filter `attr` sees it.
     pub fn attribute(&self, value: &Value, name: &str) -> Outcome<Option<Value>> {
-        if name == "__class__" && !matches!(value, Value::Undefined(_) | Value::Object(_)) {
-            // `x.__class__.__name__`: how roles told types apart before there was type_debug.
-            let mut class = Dict::default();
-            Value::dict_insert(&mut class, Value::str("__name__"), Value::str(value.type_name()))?;
-            return Ok(Some(Value::dict(class)));
+        // `x.__class__.__name__`: how roles told types apart before there was type_debug.
+        if name == "__class__" && !matches!(value, Value::Undefined(_)) {
+            return Ok(Some(Class::of(value)));
         }
-        if name.starts_with("__") {
+        if name.starts_with("__") && !matches!(value, Value::Object(_)) {
             return Ok(None);
         }
         match value {

@@ -3,7 +3,9 @@
 use super::compare::{NESTING, too_deep};
 use super::env::Env;
 use super::error::{Outcome, TemplateError};
+use super::object::Class;
 use super::value::{Dict, Text, Value};
+use crate::plan::Made;
 use crate::plan::{Data, Map};
 
 impl Value {
@@ -14,7 +16,11 @@ impl Value {
             Data::Bool(b) => Value::Bool(*b),
             Data::Int(i) => Value::Int(*i),
             Data::Float(f) => Value::Float(*f),
-            Data::Str(s) | Data::Vault(s) => Value::Str(author_text(s)),
+            Data::Str(s) => Value::Str(author_text(s).by_author()),
+            Data::Vault(s) | Data::Made(Made::Text, s) => Value::Str(author_text(s)),
+            Data::Made(Made::Literal, s) => Value::Str(author_text(s).literal()),
+            Data::Made(Made::Foreign, s) => Value::Str(author_text(s).literal().taint()),
+            Data::Made(Made::Type, s) => Value::object(Class(s.as_str().into())),
             Data::Unsafe(s) => Value::Str(author_text(s).taint()),
             Data::Raw(b) => Value::Str(Text::from_bytes(b).taint()),
             Data::Bytes(b) => Value::bytes(b.as_slice()),
@@ -35,22 +41,37 @@ impl Value {
 
     /// What can be stored of it; undefined is an error, functions become their text.
     pub fn to_data(&self) -> Outcome<Data> {
-        self.to_data_at(0)
+        self.to_data_at(0, &Keep::Text)
     }
 
-    fn to_data_at(&self, depth: usize) -> Outcome<Data> {
+    /// [`Value::to_data`], with what expressions made told from what the author wrote.
+    pub fn to_data_as_made(&self) -> Outcome<Data> {
+        self.to_data_at(0, &Keep::Made)
+    }
+
+    fn to_data_at(&self, depth: usize, keep: &Keep) -> Outcome<Data> {
         if depth > NESTING {
             return Err(too_deep());
         }
-        let all = |items: &[Value]| items.iter().map(|v| v.to_data_at(depth + 1)).collect::<Outcome<Vec<Data>>>();
+        let all = |items: &[Value]| items.iter().map(|v| v.to_data_at(depth + 1, keep)).collect::<Outcome<Vec<Data>>>();
         Ok(match self {
             Value::None => Data::Null,
             Value::Bool(b) => Data::Bool(*b),
             Value::Int(i) => Data::Int(*i),
             Value::Float(f) => Data::Float(*f),
             Value::Str(t) if t.has_raw_bytes() => Data::Raw(t.to_bytes()),
+            Value::Str(t) if matches!(keep, Keep::Made) && t.class() == "NativeJinjaUnsafeText" => {
+                Data::Made(Made::Foreign, t.as_str().to_owned())
+            }
             Value::Str(t) if t.is_tainted() => Data::Unsafe(t.as_str().to_owned()),
-            Value::Str(t) => Data::Str(t.as_str().to_owned()),
+            Value::Str(t) => match (keep, t.class()) {
+                (Keep::Text, _) | (_, "AnsibleUnicode") => Data::Str(t.as_str().to_owned()),
+                (_, "NativeJinjaText") => Data::Made(Made::Literal, t.as_str().to_owned()),
+                _ => Data::Made(Made::Text, t.as_str().to_owned()),
+            },
+            Value::Object(o) if matches!(keep, Keep::Made) && o.type_name() == "type" => {
+                Data::Made(Made::Type, o.repr())
+            }
             Value::Bytes(b) => Data::Bytes(b.to_vec()),
             Value::List(l) => {
                 let items = l.borrow().clone();
@@ -62,7 +83,7 @@ impl Value {
                 let members = d.borrow().clone();
                 let mut map = Map::with_capacity(members.len());
                 for (k, v) in &members {
-                    map.insert(k.to_data_at(depth + 1)?, v.to_data_at(depth + 1)?);
+                    map.insert(k.to_data_at(depth + 1, keep)?, v.to_data_at(depth + 1, keep)?);
                 }
                 Data::Map(map)
             }
@@ -215,6 +236,14 @@ impl Value {
 }
 
 /// Text of a source; characters where our byte escapes live are kept as bytes.
+/// What of text is kept in data.
+enum Keep {
+    /// The text.
+    Text,
+    /// Whether an expression made it, too.
+    Made,
+}
+
 fn author_text(text: &str) -> Text {
     if text.as_bytes().contains(&0xF4) { Text::from_bytes(text.as_bytes()) } else { Text::new(text) }
 }

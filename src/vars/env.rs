@@ -140,6 +140,8 @@ pub struct Env<'t> {
     pub(super) runner: Option<&'t dyn Runner>,
     /// Check mode: lookups keep nothing.
     pub(super) changes_nothing: bool,
+    /// `jinja2_native`: what a template gives keeps its type.
+    pub(super) native: bool,
     pub(super) shared: Rc<Shared>,
     /// Which scope this is, for the path of variables.
     pub(super) number: usize,
@@ -168,6 +170,7 @@ impl<'t> Env<'t> {
             files,
             runner: None,
             changes_nothing: false,
+            native: false,
             shared: Rc::new(shared),
             number: 0,
             memo: Rc::default(),
@@ -193,6 +196,7 @@ impl<'t> Env<'t> {
             files: self.files,
             runner: self.runner,
             changes_nothing: self.changes_nothing,
+            native: self.native,
             shared: Rc::clone(&self.shared),
             number,
             memo,

@@ -184,6 +184,23 @@ impl<'a> Templar<'a> {
         self
     }
 
+    /// The same with `jinja2_native` as it is set.
+    pub fn native(mut self, native: bool) -> Templar<'a> {
+        self.env.native = native;
+        self
+    }
+
+    /// Whether `jinja2_native` is on.
+    pub fn is_native(&self) -> bool {
+        self.env.native
+    }
+
+    /// [`Templar::value`], with what expressions made told from what the author wrote (`set_fact`).
+    pub fn value_as_made(&self, data: &Data) -> Result<Data, TemplateError> {
+        self.env.restart();
+        self.env.template(&Value::from_data(data))?.to_data_as_made()
+    }
+
     /// `Templar.template`: every template in `data` evaluated, recursively, keeping types as Ansible does.
     pub fn value(&self, data: &Data) -> Result<Data, TemplateError> {
         self.env.restart();

@@ -85,6 +85,40 @@ pub trait Object {
     }
 }
 
+/// Python's type of a value: its text and its name, and nothing that leads on from there.
+pub struct Class(pub Rc<str>);
+
+impl Class {
+    /// The type of `value`.
+    pub fn of(value: &Value) -> Value {
+        let name = match value {
+            Value::Str(text) => match text.class() {
+                "AnsibleUnicode" => "ansible.parsing.yaml.objects.AnsibleUnicode",
+                "str" => "str",
+                "NativeJinjaText" => "ansible.utils.native_jinja.NativeJinjaText",
+                "NativeJinjaUnsafeText" => "ansible.utils.unsafe_proxy.NativeJinjaUnsafeText",
+                _ => "ansible.utils.unsafe_proxy.AnsibleUnsafeText",
+            },
+            Value::Time(_) => return Value::object(Class(format!("<class 'datetime.{}'>", value.type_name()).into())),
+            other => other.type_name(),
+        };
+        Value::object(Class(format!("<class '{name}'>").into()))
+    }
+}
+
+impl Object for Class {
+    fn type_name(&self) -> &'static str {
+        "type"
+    }
+    fn repr(&self) -> String {
+        self.0.to_string()
+    }
+    fn getattr(&self, _: &Env, name: &str) -> Outcome<Option<Value>> {
+        let inside = self.0.trim_start_matches("<class '").trim_end_matches("'>");
+        Ok((name == "__name__").then(|| Value::str(inside.rsplit('.').next().unwrap_or(inside))))
+    }
+}
+
 /// The arguments of a call.
 #[derive(Clone, Debug, Default)]
 pub struct CallArgs {

@@ -243,7 +243,10 @@ impl<'t> Env<'t> {
     pub fn render(&self, source: &str, how: &Rendering) -> Outcome<Value> {
         let newlines = |text: &str| text.len() - text.trim_end_matches('\n').len();
         let wanted = newlines(source);
-        let (source, how) = header(source, how)?;
+        let (source, mut how) = header(source, how)?;
+        if self.native && how.conversion == Conversion::Literal {
+            how.conversion = Conversion::Native;
+        }
         let described = |e: TemplateError| {
             if how.name.is_empty() { e.within(format!("in \"{}\"", shorten(source))) } else { e }
         };
@@ -297,7 +300,9 @@ impl<'t> Env<'t> {
         for (name, value) in extra {
             over.insert(name, Var { data: Rc::new(value.to_data()?), templated: true });
         }
-        let env = self.with_source(Source::Over(over, Rc::clone(&self.source)));
+        let mut env = self.with_source(Source::Over(over, Rc::clone(&self.source)));
+        // In files nothing is native, and neither is what they use, but where a lookup asks for it.
+        env.native = how.conversion == Conversion::Native;
         if let Some((directory, _)) = how.name.rsplit_once('/') {
             env.search.borrow_mut().push(directory.to_owned());
         }

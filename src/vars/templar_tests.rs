@@ -260,3 +260,63 @@ fn the_proxy_of_the_sample_cluster_reads_every_host() {
     let text = proxy.as_str().expect("is text");
     assert_eq!(text.split('|').filter(|p| p.starts_with("http://") && p.contains(':')).count(), proxies, "{text}");
 }
+
+/// What Ansible gives with ANSIBLE_JINJA2_NATIVE=1 (its target jinja2_native_types, and tried).
+#[test]
+fn native_types_are_what_expressions_give() {
+    let host = Host::new(&[("s", "2"), ("text", "\"quoted\""), ("word", "x")]);
+    let tree = Tree::default();
+    let templar = Templar::new(&host, &tree).native(true);
+    for (template, expected) in [
+        ("{{ 1 + 1 }}", Data::Int(2)),
+        ("{{ s }}", Data::Int(2)),
+        ("{{ s | string }}", Data::str("2")),
+        ("'{{ s }}'", Data::str("'2'")),
+        ("{{ text }}", Data::str("\"quoted\"")),
+        ("{{ none }}", Data::Null),
+        ("{% if false %}x{% endif %}", Data::Null),
+        ("{{ (1, 2) }}", Data::Tuple(vec![Data::Int(1), Data::Int(2)])),
+        ("{% for x in [4, 2] %}{{ x }}{% endfor %}", Data::Int(42)),
+        ("[{% for x in [4, 2] %}{{ x }},{% endfor %}]", Data::List(vec![Data::Int(4), Data::Int(2)])),
+        ("{{ [1] }} + {{ [2] }}", Data::str("[1] + [2]")),
+        ("{{ [1] | to_json }}", Data::str("[1]")),
+        (" {{ 1 }}", Data::str(" 1")),
+        ("{{ word }}", Data::str("x")),
+    ] {
+        let got = templar.value(&Data::str(template)).unwrap_or_else(|e| panic!("{template}: {e}"));
+        assert_eq!(got, expected, "{template}");
+    }
+    for wrong in ["{{ nothing }}", "{{ [{'a': nothing}] }}", "{{ {} + {} }}"] {
+        assert!(templar.value(&Data::str(wrong)).is_err(), "{wrong}");
+    }
+    // Conditions are what they always are.
+    assert!(templar.condition(&Data::str("1 == 1")).unwrap() && !templar.condition(&Data::str("s == '3'")).unwrap());
+}
+
+#[test]
+fn what_expressions_made_is_told_from_what_the_author_wrote() {
+    let host = Host::new(&[("s", "2")]);
+    let tree = Tree::default();
+    let templar = Templar::new(&host, &tree);
+    for (template, class) in [
+        ("{{ s }}", "AnsibleUnicode"),
+        ("{{ s ~ 'x' }}", "str"),
+        ("{{ [1] | to_json }}", "NativeJinjaText"),
+        ("{{ s.__class__ }}", "str"),
+    ] {
+        let made = templar.value_as_made(&Data::str(template)).unwrap();
+        let again = Host { vars: [(Data::str("m"), made)].into_iter().collect(), ..Host::default() };
+        assert_eq!(value(&again, "{{ m | type_debug }}").unwrap(), Data::str(class), "{template}");
+    }
+    // Text that a filter made is not read as a list when it is used again; other text is.
+    for (template, expected) in
+        [("{{ [1] | to_json }}", Data::str("[1]")), ("{{ '[1' ~ ']' }}", Data::List(vec![Data::Int(1)]))]
+    {
+        let made = templar.value_as_made(&Data::str(template)).unwrap();
+        let again = Host { vars: [(Data::str("m"), made)].into_iter().collect(), ..Host::default() };
+        assert_eq!(value(&again, "{{ m }}").unwrap(), expected, "{template}");
+    }
+    assert!(value(&host, "{{ s.__class__.__mro__ }}").is_err());
+    assert!(value(&host, "{{ s.__dict__ }}").is_err());
+    assert_eq!(value(&host, "{{ s.__class__.__name__ }}").unwrap(), Data::str("AnsibleUnicode"));
+}

@@ -65,6 +65,8 @@ pub struct Text {
     tainted: bool,
     /// Made by a filter that makes text (`to_json`): never read as a list or dictionary.
     literal: bool,
+    /// As the author wrote it (`AnsibleUnicode`).
+    author: bool,
 }
 
 /// The first character that stands for a byte which is not UTF-8, less 0x80.
@@ -79,12 +81,12 @@ pub fn escaped_byte(c: char) -> Option<u8> {
 impl Text {
     /// Text of the author's: it may be a template.
     pub fn new(text: impl Into<Rc<str>>) -> Text {
-        Text { text: text.into(), tainted: false, literal: false }
+        Text { text: text.into(), tainted: false, literal: false, author: false }
     }
 
     /// Text from outside, never to be templated.
     pub fn tainted(text: impl Into<Rc<str>>) -> Text {
-        Text { text: text.into(), tainted: true, literal: false }
+        Text { text: text.into(), tainted: true, literal: false, author: false }
     }
 
     /// Text of bytes as Python's `decode('utf-8', 'surrogateescape')` makes it.
@@ -125,6 +127,23 @@ impl Text {
     /// Whether it stays text whatever it looks like (`NativeJinjaText`).
     pub fn is_literal(&self) -> bool {
         self.literal
+    }
+
+    /// The same text, as the author wrote it.
+    pub fn by_author(mut self) -> Text {
+        self.author = true;
+        self
+    }
+
+    /// Python's name of its class.
+    pub fn class(&self) -> &'static str {
+        match (self.tainted, self.literal, self.author) {
+            (true, true, _) => "NativeJinjaUnsafeText",
+            (true, false, _) => "AnsibleUnsafeText",
+            (false, true, _) => "NativeJinjaText",
+            (false, false, true) => "AnsibleUnicode",
+            (false, false, false) => "str",
+        }
     }
 
     /// The same text, never to be read as a list or dictionary.

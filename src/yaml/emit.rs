@@ -131,7 +131,7 @@ fn represent(data: &Data, options: &DumpOptions) -> Result<Tree, Error> {
         Data::Bool(b) => scalar(Tag::Bool, b.to_string()),
         Data::Int(i) => scalar(Tag::Int, i.to_string()),
         Data::Float(f) => scalar(Tag::Float, float(*f)),
-        Data::Str(s) | Data::Unsafe(s) => scalar(Tag::Str, s.clone()),
+        Data::Str(s) | Data::Unsafe(s) | Data::Made(_, s) => scalar(Tag::Str, s.clone()),
         Data::Raw(_) => Err(wrong("text with bytes that are not UTF-8 cannot be written as YAML")),
         Data::Bytes(b) => Ok(Tree::Scalar { tag: Tag::Binary, text: base64_lines(b), style: Some('|') }),
         Data::Vault(s) => Ok(Tree::Scalar { tag: Tag::Vault, text: s.clone(), style: Some('|') }),

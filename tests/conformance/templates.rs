@@ -1,6 +1,6 @@
 //! Template cases: `{id, mode, template, vars, files?, overrides?, expected | error}` (see README of the data).
 
-use compute_init::plan::{Data, Map};
+use compute_init::plan::{Data, Made, Map};
 use compute_init::sys::command::{Command, CommandError, Output, Runner};
 use compute_init::vars::jinja::Style;
 use compute_init::vars::{Conversion, ErrorKind, Files, Rendering, Templar, TemplateError, Value, Var, Variables};
@@ -179,7 +179,8 @@ fn decode(json: &Json) -> Data {
             Some(i) => Data::Int(i),
             None => Data::Float(n.as_f64().unwrap_or(f64::NAN)),
         },
-        Json::String(s) => Data::str(s.as_str()),
+        // Python text, not YAML of an author.
+        Json::String(s) => Data::Made(Made::Text, s.clone()),
         Json::Array(items) => Data::List(items.iter().map(decode).collect()),
         Json::Object(members) => {
             if let Some(text) = members.get("!unsafe").and_then(Json::as_str) {
@@ -223,7 +224,9 @@ fn encode(data: &Data) -> Json {
         Data::Int(i) if i.unsigned_abs() < 1 << 53 => json!(*i as i64),
         Data::Int(i) => typed("int", json!(i.to_string())),
         Data::Float(f) => typed("float", json!(float_repr(*f))),
-        Data::Str(s) | Data::Unsafe(s) | Data::Vault(s) => json!(String::from_utf8_lossy(&text_to_bytes(s))),
+        Data::Str(s) | Data::Unsafe(s) | Data::Vault(s) | Data::Made(_, s) => {
+            json!(String::from_utf8_lossy(&text_to_bytes(s)))
+        }
         Data::Raw(b) => typed("str-surrogate", json!(b)),
         Data::Bytes(b) => typed("bytes", json!(b)),
         Data::List(l) => all(l),

@@ -216,6 +216,7 @@ impl Prepared<'_> {
             source_root: Some(String::new()),
             listing: false,
             vault: Some(Rc::clone(&self.keyring) as Rc<dyn Vault>),
+            jinja2_native: self.settings.flag("jinja2_native") == Some(true),
         }
     }
 

@@ -43,7 +43,7 @@ pub fn mandatory(_: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
 pub fn type_debug(_: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
     none("type_debug", args)?;
     Ok(Value::from(match &value {
-        Value::Str(text) if text.is_tainted() => "AnsibleUnsafeText",
+        Value::Str(text) => text.class(),
         other => other.type_name(),
     }))
 }

@@ -83,7 +83,13 @@ pub fn template(env: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
             *marker = text.text()?;
         }
     }
-    let conversion = if convert { Conversion::Literal } else { Conversion::Text };
+    let native = options.flag("jinja2_native", false)? && env.native;
+    let conversion = match convert {
+        _ if native => Conversion::Native,
+        true => Conversion::Literal,
+        false => Conversion::Text,
+    };
+    let stays_text = !convert || (env.native && !native);
     let mut out = Vec::new();
     for value in &terms {
         let name = term(value)?;
@@ -92,7 +98,8 @@ pub fn template(env: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
         let path = found.map_err(|_| missing())?;
         let source = read_plain(env, &path)?;
         let how = Rendering { name: &path, style: style.clone(), conversion, playbook: false };
-        out.push(env.render_file(&source, &how, extra.clone())?);
+        let rendered = env.render_file(&source, &how, extra.clone())?;
+        out.push(if stays_text { rendered.into_literal()? } else { rendered });
     }
     Ok(out)
 }

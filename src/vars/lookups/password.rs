@@ -100,7 +100,13 @@ impl Wanted {
             }
         };
         let chars: String = sets.iter().flat_map(|s| characters(s).chars()).filter(|c| !"\"'".contains(*c)).collect();
-        Ok(Wanted { length, chars, encrypt: text("encrypt")?, ident: text("ident")?, seed: find("seed") })
+        Ok(Wanted {
+            length,
+            chars,
+            encrypt: text("encrypt")?.filter(|e| !e.is_empty()),
+            ident: text("ident")?,
+            seed: find("seed"),
+        })
     }
 
     fn generate(&self) -> Outcome<String> {
