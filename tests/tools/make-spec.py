@@ -61,6 +61,8 @@ CORRECTIONS = {
     ("validate_argument_spec", "validate_args_context"): {"type": "dict"},
     # Handed on to the module of the system, which takes a list.
     ("package", "name"): {"type": "raw", "required": True},
+    # The action asks for nothing: without a state the package manager's module takes its default.
+    ("package", "state"): {"required": False},
     ("group_by", "parents"): {"default": ["all"]},
 }
 # Internal parameters that playbooks give all the same.
