@@ -20,7 +20,15 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("connection", "local, whatever kind of ssh is written; others are refused (CI0207)"),
     ("strategy", "linear, free and host_pinned are one with a single host; debug is refused (CI0207)"),
     ("vars_prompt", "refused (CI0207): there is nobody to ask at boot"),
-    ("async, poll", "the task runs in the foreground, with its time as a deadline"),
+    (
+        "async, poll",
+        "the task runs in the foreground, with its time as a deadline; apply runs it in the background with poll 0",
+    ),
+    (
+        "uri, get_url, unarchive of a URL",
+        "http natively; https, proxies and sockets by the node's own curl, so that its trust store and crypto policy apply; netrc and gssapi are not used",
+    ),
+    ("openssh_keypair", "by ssh-keygen; a passphrase, which would stand in its arguments, is refused"),
     ("become_user", "a user of this node; become_method says nothing, for no password is asked"),
     (
         "!vault, encrypted files, the filters vault and unvault",
@@ -94,7 +102,7 @@ fn all_modules(out: &mut String) {
     names(out, "Refused, because they install software (CI0402)", PACKAGES.iter().copied());
     names(out, "Refused, because they are not for a node (CI0403)", NOT_OURS.iter().chain(COLLECTIONS).copied());
     names(out, "Run by `apply` all the same", spec::here().map(|s| s.name));
-    out.push_str("\n| refused, for no executor runs it yet | instead |\n| --- | --- |\n");
+    out.push_str("\n| refused in a bundle | why |\n| --- | --- |\n");
     for (name, instead) in NOT_YET {
         let _ = writeln!(out, "| `{name}` | {instead} |");
     }

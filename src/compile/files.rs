@@ -67,6 +67,7 @@ impl Compiler<'_> {
         let text = |name: &str| named.arg(name).and_then(Data::as_str).map(str::to_owned);
         let (option, kind) = match short(&named.name) {
             "template" => ("src", "templates"),
+            "unarchive" if named.arg("copy").is_some_and(|d| spec::boolean(d) == Ok(false)) => ("", ""),
             "copy" | "unarchive" | "patch" if !flag("remote_src") => ("src", "files"),
             "assemble" if named.arg("remote_src").is_some_and(|d| spec::boolean(d) == Ok(false)) => ("src", "files"),
             "ansible.posix.patch" if !flag("remote_src") => ("src", "files"),
@@ -87,7 +88,22 @@ impl Compiler<'_> {
             self.need(scope, named.node(option), (kind, &name));
             self.sealed_allowed = outer;
         }
+        if short(&named.name) == "uri" {
+            self.reach_form(scope, named);
+        }
         self.reach_loop(scope, named.key, task);
+    }
+
+    /// Files that a form carries.
+    fn reach_form(&mut self, scope: &Scope, named: &Named) {
+        let fields = named.arg("body").and_then(Data::as_map).cloned().unwrap_or_default();
+        let file = |field: &Data| match field.get("content") {
+            Some(content) if content.truthy() => None,
+            _ => field.get("filename").and_then(Data::as_str).map(str::to_owned),
+        };
+        for name in fields.values().filter_map(file) {
+            self.need(scope, named.node("body"), ("files", &name));
+        }
     }
 
     /// Files that a loop lists.

@@ -45,17 +45,11 @@ pub const PACKAGES: &[&str] = &[
     "zypper_repository",
 ];
 /// Modules that change an inventory or another machine.
-pub const NOT_OURS: &[&str] = &["add_host", "fetch", "group_by", "iso_extract", "reboot"];
-/// Modules that could work on a node, but that no executor runs yet, and what to do instead.
+pub const NOT_OURS: &[&str] = &["add_host", "group_by", "iso_extract", "reboot"];
+/// Modules that `apply` runs and a node does not, and why.
 pub const NOT_YET: &[(&str, &str)] = &[
     ("async_status", "tasks of a boot do not run in the background, so there is no job to ask for"),
-    ("get_url", "put the file into the role or the image, or fetch it with curl in a command task"),
-    ("ini_file", "ship the file as it shall be with template, or change it with lineinfile"),
-    ("known_hosts", "write the known_hosts file with copy, template or lineinfile"),
-    ("openssh_keypair", "make the key with ssh-keygen in a command task with `creates`"),
-    ("patch", "ship the file as it shall be with copy or template, or run patch in a command task"),
-    ("unarchive", "unpack it when the image is built, or with tar in a command task with `creates`"),
-    ("uri", "ask with curl in a command task"),
+    ("fetch", "a node at boot has nobody to fetch anything for; `compute-init apply` runs it"),
 ];
 /// Collections of clouds, network devices and other operating systems.
 pub const COLLECTIONS: &[&str] = &[

@@ -18,31 +18,38 @@ mod cron;
 mod debug;
 pub mod difference;
 mod digest;
+mod download;
 mod edit;
 pub mod exec;
 pub mod facts;
 mod fail;
 pub mod file;
 mod find;
+mod get_url;
 mod getent;
 mod group;
 #[cfg(feature = "builder")]
 mod here;
 mod hostname;
 mod include_vars;
+mod ini_file;
 pub mod install;
 mod iptables;
 #[cfg(feature = "builder")]
 pub mod jobs;
 mod json;
+mod known_hosts;
 mod lineinfile;
 mod modprobe;
 mod mount;
 mod node_facts;
+mod openssh_keypair;
 mod package_facts;
 pub mod params;
+mod patch;
 pub mod paths;
 mod pause;
+mod private;
 #[cfg(test)]
 mod recorded;
 mod replace;
@@ -59,6 +66,8 @@ mod systemd;
 mod tempfile;
 mod template;
 mod timezone;
+mod unarchive;
+mod uri;
 mod user;
 mod validate_argument_spec;
 mod wait_for;
@@ -156,10 +165,12 @@ pub fn find(name: &str) -> Option<Run> {
         "ansible.builtin.fail" => fail::run,
         "ansible.builtin.file" => file::run,
         "ansible.builtin.find" => find::run,
+        "ansible.builtin.get_url" => get_url::run,
         "ansible.builtin.getent" => getent::run,
         "ansible.builtin.group" => group::run,
         "ansible.builtin.include_vars" => include_vars::run,
         "ansible.builtin.iptables" => iptables::run,
+        "ansible.builtin.known_hosts" => known_hosts::run,
         "ansible.builtin.lineinfile" => lineinfile::run,
         "ansible.builtin.package_facts" => package_facts::run,
         "ansible.builtin.pause" => pause::run,
@@ -178,6 +189,8 @@ pub fn find(name: &str) -> Option<Run> {
         "ansible.builtin.systemd_service" => systemd::run,
         "ansible.builtin.tempfile" => tempfile::run,
         "ansible.builtin.template" => template::run,
+        "ansible.builtin.unarchive" => unarchive::run,
+        "ansible.builtin.uri" => uri::run,
         "ansible.builtin.user" => user::run,
         "ansible.posix.authorized_key" => authorized_key::run,
         "ansible.posix.mount" => mount::run,
@@ -185,9 +198,12 @@ pub fn find(name: &str) -> Option<Run> {
         "ansible.builtin.wait_for_connection" => set_fact::wait_for_connection,
         "ansible.builtin.validate_argument_spec" => validate_argument_spec::run,
         "ansible.builtin.wait_for" => wait_for::run,
+        "ansible.posix.patch" => patch::run,
         "ansible.posix.selinux" => selinux::run,
         "ansible.posix.synchronize" => synchronize::run,
         "ansible.posix.sysctl" => sysctl::run,
+        "community.crypto.openssh_keypair" => openssh_keypair::run,
+        "community.general.ini_file" => ini_file::run,
         "community.general.modprobe" => modprobe::run,
         "community.general.timezone" => timezone::run,
         "infiniband_facts" => node_facts::infiniband,

@@ -43,7 +43,10 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     let changes = if changed { vec![change("file", dest.to_string_lossy())] } else { Vec::new() };
     let diff = Diff { prepared: Some(clean.clone()), ..Diff::default() };
     let diff = if ctx.diff { vec![diff] } else { Vec::new() };
-    let outcome = Outcome { changed, changes, diff, ..Outcome::default() };
+    let mut outcome = Outcome { changed, changes, diff, ..Outcome::default() };
+    if let Some(diff) = outcome.diff.first() {
+        outcome.result.insert(Data::str("diff"), super::difference::returned(diff));
+    }
     Ok(outcome
         .with("msg", text(clean))
         .with("rc", int(0))

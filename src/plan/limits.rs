@@ -52,6 +52,8 @@ pub const YAML_NODES: usize = 4_000_000;
 pub const TEMPLATE_DEPTH: usize = 100;
 /// Bytes of one rendered template.
 pub const RENDERED: usize = 64 << 20;
+/// Bytes that a task may download or send.
+pub const DOWNLOAD: u64 = 256 << 20;
 /// Steps of one template's evaluation: an endless loop ends here.
 pub const TEMPLATE_STEPS: u64 = 20_000_000;
 /// Bytes kept of a command's standard output or error.

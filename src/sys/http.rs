@@ -118,6 +118,11 @@ impl Request {
         Err(HttpError::Redirects(self.url.clone()))
     }
 
+    /// Sends it once: an answer that leads elsewhere is an answer.
+    pub fn send_once(&self, resolve: &dyn Fn(&str) -> Vec<IpAddr>) -> Result<Response, HttpError> {
+        self.exchange(&self.method, &self.url, resolve)
+    }
+
     fn exchange(&self, method: &str, url: &str, resolve: &dyn Fn(&str) -> Vec<IpAddr>) -> Result<Response, HttpError> {
         let target = parse(url)?;
         let mut stream = self.connect(url, &target, resolve)?;
@@ -183,6 +188,11 @@ impl Request {
 }
 
 impl Response {
+    /// Where it leads, if it is a redirect.
+    pub fn redirection(&self) -> Option<String> {
+        redirect(self, &self.url)
+    }
+
     /// The first header of this name (lower case).
     pub fn header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)

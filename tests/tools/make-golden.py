@@ -16,7 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BASE = os.path.join(HERE, "..", "modules")
 ROOT = "/tmp/compute-init-golden"
 SOURCE = ROOT + "-source"
-NOISE = {"invocation", "exception", "ansible_facts", "deprecations", "_ansible_no_log", "traceback", "stdout_lines", "stderr_lines"}
+NOISE = {"invocation", "exception", "ansible_facts", "deprecations", "_ansible_no_log", "traceback", "module_stderr", "module_stdout", "stdout_lines", "stderr_lines"}
 
 
 def write_tree(root, tree):
@@ -91,7 +91,9 @@ def normal(value, root):
     if isinstance(value, float) and value > 1e6:
         return "TIME"
     if isinstance(value, str):
+        value = re.sub(r"http://127\.0\.0\.1:%s\b" % (PORT or "none"), "%URL%", value)
         value = value.replace(SOURCE, "SOURCE").replace(root, "@")
+        value = value.replace(os.getcwd(), "CWD")
         value = re.sub(r"\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~", ".BACKUP", value)
         value = re.sub(r"/[^ '\"]*/\.ansible/tmp/[^ '\"]*", "TMP", value)
         return value
@@ -103,7 +105,7 @@ def substitute(value, root):
         return {k: substitute(v, root) for k, v in value.items()}
     if isinstance(value, list):
         return [substitute(v, root) for v in value]
-    return value.replace("@", root) if isinstance(value, str) else value
+    return value.replace("@", root).replace("%URL%", "http://127.0.0.1:%s" % PORT) if isinstance(value, str) else value
 
 
 def run(venv, module):
@@ -154,6 +156,10 @@ def run(venv, module):
 MODULES = {"synchronize": "ansible.posix.synchronize", "patch": "ansible.posix.patch", "authorized_key": "ansible.posix.authorized_key",
            "ini_file": "community.general.ini_file", "openssh_keypair": "community.crypto.openssh_keypair"}
 
+server = subprocess.Popen([os.path.join(HERE, "http-server.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+PORT = server.stdout.readline().strip()
 names = sys.argv[2:] or sorted(n[:-5] for n in os.listdir(os.path.join(BASE, "cases")))
 for name in names:
     run(sys.argv[1], name)
+server.stdin.close()
+server.wait()

@@ -17,7 +17,6 @@ mod tests;
 mod time;
 mod virtualization;
 
-#[cfg(test)]
 pub(super) use local::from_json;
 
 use crate::plan::{Data, Key, Map};

@@ -18,17 +18,22 @@ mod fail;
 mod file;
 mod find;
 mod gather_facts;
+mod get_url;
 mod getent;
 mod group;
 mod hostname;
 mod include_vars;
 mod infiniband_facts;
+mod ini_file;
 mod iptables;
+mod known_hosts;
 mod lineinfile;
 mod modprobe;
 mod mount;
 mod mount_facts;
+mod openssh_keypair;
 mod package_facts;
+mod patch;
 mod pause;
 mod ping;
 mod raw;
@@ -50,6 +55,8 @@ mod tempfile;
 mod template;
 mod terminate_user_sessions;
 mod timezone;
+mod unarchive;
+mod uri;
 mod user;
 mod validate_argument_spec;
 mod wait_for;
@@ -69,17 +76,22 @@ pub(super) static ALL: &[&ModuleSpec] = &[
     &file::SPEC,
     &find::SPEC,
     &gather_facts::SPEC,
+    &get_url::SPEC,
     &getent::SPEC,
     &group::SPEC,
     &hostname::SPEC,
     &include_vars::SPEC,
+    &known_hosts::SPEC,
     &infiniband_facts::SPEC,
     &iptables::SPEC,
+    &ini_file::SPEC,
     &lineinfile::SPEC,
     &modprobe::SPEC,
     &mount::SPEC,
     &mount_facts::SPEC,
     &package_facts::SPEC,
+    &patch::SPEC,
+    &openssh_keypair::SPEC,
     &pause::SPEC,
     &ping::SPEC,
     &raw::SPEC,
@@ -101,6 +113,8 @@ pub(super) static ALL: &[&ModuleSpec] = &[
     &template::SPEC,
     &terminate_user_sessions::SPEC,
     &timezone::SPEC,
+    &unarchive::SPEC,
+    &uri::SPEC,
     &user::SPEC,
     &validate_argument_spec::SPEC,
     &wait_for::SPEC,

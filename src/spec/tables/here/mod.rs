@@ -6,9 +6,10 @@ mod add_host;
 mod apt;
 mod async_status;
 mod dnf;
+mod fetch;
 mod group_by;
 mod package;
 
 /// Every table, by short name.
 pub(in crate::spec) static HERE: &[&ModuleSpec] =
-    &[&add_host::SPEC, &apt::SPEC, &async_status::SPEC, &dnf::SPEC, &group_by::SPEC, &package::SPEC];
+    &[&add_host::SPEC, &apt::SPEC, &async_status::SPEC, &dnf::SPEC, &fetch::SPEC, &group_by::SPEC, &package::SPEC];
