@@ -6,6 +6,7 @@ use compute_init::modules::{self, Context};
 use compute_init::plan::{Data, Map};
 use compute_init::spec;
 use compute_init::sys::command::SystemRunner;
+use compute_init::vars::pyre::{Flags, Regex, Template};
 use compute_init::vars::{Files, Templar, Var, Variables};
 use serde_json::{Value, json};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -182,8 +183,9 @@ fn normal(value: Value, root: &str, source: &str) -> Value {
 
 fn normal_text(text: &str, root: &str, source: &str) -> String {
     let text = text.replace(&server_url(), "%URL%").replace(root, "@").replace(source, "SOURCE");
-    let backup = fancy_regex::Regex::new(r"\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~").unwrap();
-    backup.replace_all(&text, ".BACKUP").into_owned()
+    let backup = Regex::new(r"\.\d+\.\d{4}-\d\d-\d\d@\d\d:\d\d:\d\d~", Flags::default()).unwrap();
+    let template = Template::new(".BACKUP", &backup).unwrap();
+    backup.replace(&text, &template, 0).unwrap()
 }
 
 fn run(name: &str, case: &Value, root: &Path) -> Value {

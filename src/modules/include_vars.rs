@@ -5,7 +5,7 @@ use super::{Context, Failure, Outcome};
 use crate::plan::{Data, Key, Map};
 use crate::spec::Args;
 use crate::sys::order;
-use fancy_regex::Regex;
+use crate::vars::pyre::{Flags, Regex};
 
 /// Deeper directories than this are a mistake.
 const DEPTH: i64 = 64;
@@ -85,7 +85,8 @@ struct Directory {
 impl Directory {
     fn of(args: &Args) -> Result<Directory, Failure> {
         let regex = |pattern: &str| {
-            Regex::new(pattern).map_err(|_| Failure::new(format!("Invalid regular expression: {pattern}")))
+            Regex::new(pattern, Flags::default())
+                .map_err(|_| Failure::new(format!("Invalid regular expression: {pattern}")))
         };
         let ignored = args.texts("ignore_files").unwrap_or_default();
         let extensions =
@@ -106,7 +107,7 @@ impl Directory {
 
     /// Whether a file is to be loaded; a file of another kind is an error unless the author said otherwise.
     fn wants(&self, name: &str, path: &str) -> Result<bool, Failure> {
-        let found = |regex: &Regex| regex.is_match(name).unwrap_or(false);
+        let found = |regex: &Regex| regex.search(name).is_ok_and(|found| found.is_some());
         if self.matching.as_ref().is_some_and(|m| !found(m)) || self.ignored.iter().any(found) {
             return Ok(false);
         }

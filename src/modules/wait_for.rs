@@ -5,7 +5,7 @@ use super::{Context, Failure, Outcome};
 use crate::plan::{Data, Map};
 use crate::spec::Args;
 use crate::sys::resolve;
-use fancy_regex::Regex;
+use crate::vars::pyre::{Flags, Regex};
 use std::io::Read;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::Path;
@@ -77,7 +77,7 @@ impl<'a> Wait<'a> {
         if let Some(unknown) = states.iter().find(|s| state_number(s).is_none()) {
             return refuse(&format!("unknown active_connection_state ({unknown}) defined"));
         }
-        let regex = args.text("search_regex").map(|r| Regex::new(&format!("(?m){r}")));
+        let regex = args.text("search_regex").map(|r| Regex::new(&r, Flags { multi_line: true, ..Flags::default() }));
         let regex = regex.transpose().map_err(|e| Failure::new(format!("Invalid regular expression: {e}")))?;
         let start = Instant::now();
         let timeout = args.int("timeout").unwrap_or(300).clamp(0, LONGEST);
@@ -188,11 +188,10 @@ impl<'a> Wait<'a> {
     fn search(&self, bytes: &[u8]) -> Option<Groups> {
         let regex = self.regex.as_ref()?;
         let haystack = String::from_utf8_lossy(bytes).into_owned();
-        let found = regex.captures(haystack.as_str()).ok()??;
-        let group = |i: usize| found.get(i).map_or("", |m| m.as_str()).to_owned();
-        let numbered = (1..found.len()).map(group).collect();
-        let named = regex.capture_names().flatten();
-        let named = named.map(|n| (n, text(found.name(n).map_or("", |m| m.as_str())))).collect::<Vec<_>>();
+        let found = regex.search(&haystack).ok()??;
+        let group = |number: usize| found.get(number).unwrap_or_default();
+        let numbered = (1..=regex.groups()).map(|number| group(number).to_owned()).collect();
+        let named = regex.names().map(|(name, number)| (name, text(group(number)))).collect::<Vec<_>>();
         Some((numbered, map(named)))
     }
 

@@ -3,7 +3,7 @@
 use super::super::params::{map, text};
 use super::Source;
 use crate::plan::{Data, Map};
-use fancy_regex::Regex;
+use crate::vars::pyre::{Flags, Regex};
 
 /// Facts about the distribution.
 pub(super) const NAMES: &[&str] = &[
@@ -156,8 +156,8 @@ fn setting(content: &str, key: &str) -> Option<String> {
 
 /// What the pattern's first group finds.
 fn search(pattern: &str, content: &str) -> Option<String> {
-    let regex = Regex::new(pattern).ok()?;
-    Some(regex.captures(content).ok()??.get(1)?.as_str().to_owned())
+    let regex = Regex::new(pattern, Flags::default()).ok()?;
+    Some(regex.search(content).ok()??.get(1)?.to_owned())
 }
 
 /// What os-release alone tells, in the words of Python's `distro`.

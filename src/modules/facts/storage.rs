@@ -3,7 +3,7 @@
 use super::super::params::{int, list, map, text};
 use super::{PATIENCE, Source};
 use crate::plan::{Data, Map};
-use fancy_regex::Regex;
+use crate::vars::pyre::{Flags, Regex};
 use nix::sys::statvfs::statvfs;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -223,9 +223,9 @@ fn holders(source: &Source, base: &str) -> Vec<String> {
 /// What lspci says of the controller that a disk hangs on.
 fn host(source: &Source, name: &str, pci: Option<&str>) -> String {
     let path = std::fs::read_link(source.path(&format!("/sys/block/{name}"))).unwrap_or_default();
-    let pattern = Regex::new(r".+/([a-f0-9]{4}:[a-f0-9]{2}:[0|1][a-f0-9]\.[0-7])/").ok();
+    let pattern = Regex::new(r".+/([a-f0-9]{4}:[a-f0-9]{2}:[0|1][a-f0-9]\.[0-7])/", Flags::default()).ok();
     let path = path.to_string_lossy().into_owned();
-    let found = pattern.and_then(|p| Some(p.captures(&path).ok()??.get(1)?.as_str().to_owned()));
+    let found = pattern.and_then(|p| Some(p.search(&path).ok()??.get(1)?.to_owned()));
     let (Some(id), Some(pci)) = (found, pci) else { return String::new() };
     pci.lines().find_map(|l| l.strip_prefix(&id)?.strip_prefix(' ')).unwrap_or_default().to_owned()
 }

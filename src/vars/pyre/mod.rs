@@ -1,22 +1,25 @@
-//! Python's `re` on top of fancy-regex: the same patterns, the same matches, the same replacement templates.
+//! Python's `re`: the same patterns, the same matches, the same replacement templates.
 //!
-//! Bounded: a pattern that backtracks without end is an error after [`BACKTRACKS`] steps.
+//! An engine of our own, for the libraries that come near Python's meaning are a tenth of the executor's budget in code
+//! and tables, and still read another dialect. `parse` and `escape` read a pattern into a tree (`node`), `program`
+//! compiles that, `engine` runs it. Bounded: a pattern that backtracks without end is an error.
 
+mod engine;
+mod escape;
+mod node;
+mod parse;
+mod program;
 mod template;
 #[cfg(test)]
 mod tests;
-mod translate;
+mod unicode;
 
-use fancy_regex::CompileError;
-use std::cell::OnceCell;
+use engine::Search;
+use program::Program;
 pub use template::Template;
 
-/// Steps of backtracking after which a match is given up.
-const BACKTRACKS: usize = 5_000_000;
 /// Bytes of a pattern.
 const PATTERN: usize = 64 << 10;
-/// Bytes that one compiled piece of a pattern may take: `(?:a{1000}){1000}` ends here.
-const COMPILED: usize = 4 << 20;
 
 /// Flags of `re.compile`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,13 +38,9 @@ pub struct Flags {
 
 /// A compiled pattern.
 pub struct Regex {
-    inner: fancy_regex::Regex,
-    source: String,
+    program: Program,
     names: Vec<(String, usize)>,
     groups: usize,
-    may_prefer_empty: bool,
-    advancing: OnceCell<fancy_regex::Regex>,
-    anchored: OnceCell<fancy_regex::Regex>,
 }
 
 /// One match: the whole and its groups.
@@ -69,22 +68,19 @@ impl Regex {
         if pattern.len() > PATTERN {
             return Err("pattern is too long".to_owned());
         }
-        let translated = translate::translate(pattern, flags)?;
-        let inner = compile(&translated.pattern)?;
-        Ok(Regex {
-            inner,
-            source: translated.pattern,
-            names: translated.names,
-            groups: translated.groups,
-            may_prefer_empty: translated.may_prefer_empty,
-            advancing: OnceCell::new(),
-            anchored: OnceCell::new(),
-        })
+        let parsed = parse::parse(pattern, flags)?;
+        let program = program::compile(&parsed.node, parsed.groups);
+        Ok(Regex { program, names: parsed.names, groups: parsed.groups })
     }
 
     /// How many groups the pattern has.
     pub fn groups(&self) -> usize {
         self.groups
+    }
+
+    /// The named groups with their numbers.
+    pub fn names(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.names.iter().map(|(name, number)| (name.as_str(), *number))
     }
 
     /// The number of a named group.
@@ -94,54 +90,32 @@ impl Regex {
 
     /// `re.search`.
     pub fn search<'t>(&self, text: &'t str) -> Result<Option<Captures<'t>>, String> {
-        run(&self.inner, text, 0)
+        let mut search = Search::new(&self.program, text);
+        Ok(search.find(0, false)?.then(|| self.captures(&search, text)))
     }
 
     /// `re.match`: at the start of the text.
     pub fn match_start<'t>(&self, text: &'t str) -> Result<Option<Captures<'t>>, String> {
-        let anchored = match self.anchored.get() {
-            Some(regex) => regex,
-            None => {
-                // A leading `(?i)` would otherwise apply to the alternation alone.
-                let compiled = compile(&format!(r"\A(?:{})", self.source))?;
-                self.anchored.get_or_init(|| compiled)
-            }
-        };
-        run(anchored, text, 0)
+        let mut search = Search::new(&self.program, text);
+        Ok(search.matches_at(0)?.then(|| self.captures(&search, text)))
     }
 
     /// All matches in turn, as `re.finditer` gives them.
     pub fn find_all<'t>(&self, text: &'t str) -> Result<Vec<Captures<'t>>, String> {
         let mut found: Vec<Captures<'t>> = Vec::new();
-        let mut at = 0;
-        let mut after_empty = false;
-        while at <= text.len() {
-            let next = if after_empty { self.advance(text, at)? } else { run(&self.inner, text, at)? };
-            let Some(captures) = next else { break };
+        let mut search = Search::new(&self.program, text);
+        let (mut at, mut after_empty) = (0, false);
+        while search.find(at, after_empty)? {
+            let captures = self.captures(&search, text);
             let (start, end) = captures.span();
-            after_empty = start == end;
-            at = end;
+            (at, after_empty) = (end, start == end);
             found.push(captures);
         }
         Ok(found)
     }
 
-    /// The next match that is not the empty one at `at`, which was found already.
-    fn advance<'t>(&self, text: &'t str, at: usize) -> Result<Option<Captures<'t>>, String> {
-        if self.may_prefer_empty {
-            let advancing = match self.advancing.get() {
-                Some(regex) => regex,
-                None => {
-                    let compiled = compile(&format!(r"(?:{})(?!\G)", self.source))?;
-                    self.advancing.get_or_init(|| compiled)
-                }
-            };
-            return run(advancing, text, at);
-        }
-        match text[at..].chars().next() {
-            Some(c) => run(&self.inner, text, at + c.len_utf8()),
-            None => Ok(None),
-        }
+    fn captures<'t>(&self, search: &Search, text: &'t str) -> Captures<'t> {
+        Captures { text, spans: (0..=self.groups).map(|number| search.span(number)).collect() }
     }
 
     /// `re.sub`: at most `count` replacements, all of them for 0.
@@ -186,27 +160,4 @@ pub fn escape(text: &str) -> String {
         out.push(c);
     }
     out
-}
-
-fn compile(pattern: &str) -> Result<fancy_regex::Regex, String> {
-    fancy_regex::RegexBuilder::new(pattern).backtrack_limit(BACKTRACKS).delegate_size_limit(COMPILED).build().map_err(
-        |e| match e {
-            fancy_regex::Error::CompileError(e) if is_wide_look_behind(&e) => {
-                "look-behind requires fixed-width pattern".to_owned()
-            }
-            e => e.to_string(),
-        },
-    )
-}
-
-fn is_wide_look_behind(error: &CompileError) -> bool {
-    matches!(error, CompileError::LookBehindNotConst | CompileError::VariableLookBehindRequiresFeature)
-}
-
-fn run<'t>(regex: &fancy_regex::Regex, text: &'t str, at: usize) -> Result<Option<Captures<'t>>, String> {
-    let found = regex.captures_from_pos(text, at).map_err(|e| e.to_string())?;
-    Ok(found.map(|captures| {
-        let spans = (0..captures.len()).map(|n| captures.get(n).map(|m| (m.start(), m.end()))).collect();
-        Captures { text, spans }
-    }))
 }

@@ -59,5 +59,11 @@ fn gives_up_on_runaway_patterns() {
     let regex = Regex::new(r"^(?:(a|aa)+)+\1c$", Flags::default()).expect("the pattern is valid");
     assert!(regex.search(&("a".repeat(64) + "b")).is_err());
     assert!(Regex::new(&"(".repeat(500), Flags::default()).is_err());
-    assert!(Regex::new("(?:(?:a{1000}){1000}){1000}", Flags::default()).is_err());
+    // Counted, not unrolled.
+    let regex = Regex::new("(?:(?:a{1000}){1000}){1000}", Flags::default()).expect("the pattern is valid");
+    assert!(regex.search("aaa").expect("it is no riddle").is_none());
+    assert!(regex.search(&"a".repeat(1_000_000)).is_err());
+    // A frame for each turn would be more memory than a node's boot may take.
+    let turns = Regex::new("(?:ab|c)*d", Flags::default()).expect("the pattern is valid");
+    assert!(turns.match_start(&"ab".repeat(1_000_000)).is_err());
 }
