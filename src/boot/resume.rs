@@ -4,7 +4,7 @@ use super::apply::Applied;
 use super::config::Policy;
 use super::session::{Backoff, Bounded, Session};
 use super::slurm::{self, Asked, Node};
-use super::slurmd;
+use super::slurmd::{self, Age};
 use super::stop::Stop;
 use crate::sys::command::Runner;
 use std::time::{Duration, Instant};
@@ -21,6 +21,11 @@ const TICK: f64 = 0.1;
 const REGISTERS: Duration = Duration::from_secs(10);
 /// How long to look on after resuming. Slurm asks a node that it resumes for a sign of life at once.
 const ANSWERS: Duration = Duration::from_secs(30);
+/// A slurmd that registers so soon after the boot, in seconds, may look rebooted again when it registers next: Slurm
+/// compares whole seconds. Machines take longer to boot; containers do not.
+const AT_ONCE: i64 = 5;
+/// The age of a slurmd, in seconds, whose next registration no longer looks so.
+const GROWN: f64 = 3.0;
 /// How far the node's clock may have been set after its slurmd started.
 const SLACK: f64 = 5.0;
 
@@ -55,7 +60,7 @@ pub fn run(session: &mut Session, _applied: &Applied) -> Result<((), String), St
         let why = match slurm::show(runner, &host) {
             Asked::NoSlurm => return note("no scontrol on this node: nothing to resume"),
             Asked::Unknown => return note(&format!("Slurm knows no node {host}: nothing to resume")),
-            Asked::Node(node) if settled(&node, slurmd::began(), asked.elapsed()) => break node,
+            Asked::Node(node) if settled(&node, slurmd::age(), asked.elapsed()) => break node,
             Asked::Node(node) => format!("slurmctld has not heard from this node's slurmd (state {})", node.state),
             Asked::Away(why) => format!("slurmctld does not answer: {why}"),
         };
@@ -114,16 +119,20 @@ fn give_back(
     }
 }
 
-/// Whether Slurm's view is of this boot: the slurmd that runs now has registered. Until then Slurm shows what it knew of
-/// the one before, perhaps as idle, and holds the node down when this one comes; so a view that is only close in time
-/// counts no sooner than when no other is to be expected.
-fn settled(node: &Node, began: Option<f64>, waited: Duration) -> bool {
+/// Whether Slurm's view is of this boot, and stays: the slurmd that runs now has registered. Until then Slurm shows what
+/// it knew of the one before, perhaps as idle, and holds the node down when this one comes; so a view that is only close
+/// in time counts no sooner than when no other is to be expected.
+fn settled(node: &Node, slurmd: Option<Age>, waited: Duration) -> bool {
     if node.silent() {
         return false;
     }
-    let (Some(registered), Some(began)) = (node.slurmd_started, began) else { return true };
+    let (Some(registered), Some(slurmd)) = (node.slurmd_started, slurmd) else { return true };
+    let at_once = node.booted.is_some_and(|booted| (registered - booted).abs() < AT_ONCE);
+    if at_once && slurmd.seconds < GROWN {
+        return false;
+    }
     let slack = if waited < REGISTERS { TICK } else { SLACK };
-    registered as f64 >= (began - slack).floor()
+    registered as f64 >= (slurmd.began - slack).floor()
 }
 
 /// Whose decision it was that the node is out, and whether policy lets us end it.
@@ -187,11 +196,12 @@ mod tests {
     use super::{Decision, decide, settled};
     use crate::boot::config::Policy;
     use crate::boot::slurm::Node;
+    use crate::boot::slurmd::Age;
     use std::time::Duration;
 
     fn node(state: &str, flags: &[&str], reason: &str) -> Node {
         let flags = flags.iter().map(|f| (*f).to_owned()).collect();
-        Node { state: state.to_owned(), flags, reason: reason.to_owned(), slurmd_started: None }
+        Node { state: state.to_owned(), flags, reason: reason.to_owned(), slurmd_started: None, booted: None }
     }
 
     /// State, flags, reason, and whether policies owned, slurm and always resume.
@@ -223,6 +233,7 @@ mod tests {
     #[test]
     fn a_view_from_before_the_boot_does_not_count() {
         let (soon, late) = (Duration::ZERO, Duration::from_secs(10));
+        let grown = |began: f64| Some(Age { began, seconds: 60.0 });
         let mut seen = node("IDLE", &[], "");
         seen.slurmd_started = Some(100);
         for (began, waited, wanted) in [
@@ -237,10 +248,16 @@ mod tests {
             (106.0, late, false),
             (200.0, late, false),
         ] {
-            assert_eq!(settled(&seen, Some(began), waited), wanted, "{began} {waited:?}");
+            assert_eq!(settled(&seen, grown(began), waited), wanted, "{began} {waited:?}");
         }
+        // In a container slurmd starts with the machine.
+        seen.booted = Some(99);
+        assert!(!settled(&seen, Some(Age { began: 100.1, seconds: 2.9 }), soon));
+        assert!(settled(&seen, Some(Age { began: 100.1, seconds: 3.1 }), soon));
+        seen.booted = Some(80);
+        assert!(settled(&seen, Some(Age { began: 100.1, seconds: 0.1 }), soon));
         assert!(settled(&seen, None, soon), "no telling when slurmd began: what Slurm says counts");
         assert!(!settled(&node("IDLE", &["NOT_RESPONDING"], ""), None, late));
-        assert!(settled(&node("DOWN", &[], ""), Some(200.0), soon), "no start time: what Slurm says counts");
+        assert!(settled(&node("DOWN", &[], ""), grown(200.0), soon), "no start time: what Slurm says counts");
     }
 }

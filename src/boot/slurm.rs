@@ -19,6 +19,8 @@ pub struct Node {
     pub reason: String,
     /// When its slurmd started, seconds since the epoch; 0 where it never registered, `None` where Slurm does not say.
     pub slurmd_started: Option<i64>,
+    /// When Slurm takes it to have booted.
+    pub booted: Option<i64>,
 }
 
 /// What asking Slurm gave.
@@ -157,6 +159,7 @@ fn parse(text: &str) -> Option<Node> {
         state: base.to_owned(),
         flags,
         reason: reason(line),
+        booted: field(line, "BootTime").and_then(seconds),
         slurmd_started: match field(line, "SlurmdStartTime") {
             // A node that has never registered shows as idle until it does, and may then go down: not of this boot.
             Some("None" | "Unknown") => Some(0),
@@ -215,6 +218,7 @@ mod tests {
         assert_eq!((node.state.as_str(), node.reason.as_str()), ("DOWN", "Node unexpectedly rebooted"));
         assert!(node.has("DRAIN") && node.silent() && node.out());
         assert_eq!(node.slurmd_started, seconds("2026-11-22T10:00:07"));
+        assert_eq!(node.booted, seconds("2026-11-22T09:58:00"));
         let never = parse("NodeName=n State=IDLE SlurmdStartTime=None X=y").unwrap();
         assert_eq!(never.slurmd_started, Some(0), "shown as idle, but it has never registered");
     }

@@ -8,11 +8,21 @@ use std::path::Path;
 /// Ticks of a second in /proc: the kernel shows hundredths to programs on every architecture.
 const TICKS: f64 = 100.0;
 
-/// Seconds since the epoch when this node's slurmd was started; where none runs, when the machine or the container
-/// was. By the clock as it is set now.
-pub fn began() -> Option<f64> {
-    let now = seconds(ClockId::CLOCK_REALTIME)? - seconds(ClockId::CLOCK_BOOTTIME)?;
-    Some(now + started(Path::new("/proc"))?)
+/// The age of a process, as the clock is set now.
+#[derive(Clone, Copy, Debug)]
+pub struct Age {
+    /// When it was started, in seconds since the epoch.
+    pub began: f64,
+    /// Seconds since then.
+    pub seconds: f64,
+}
+
+/// The age of this node's slurmd; where none runs, that of the machine or the container.
+pub fn age() -> Option<Age> {
+    let started = started(Path::new("/proc"))?;
+    let seconds_up = seconds(ClockId::CLOCK_BOOTTIME)?;
+    let boot = seconds(ClockId::CLOCK_REALTIME)? - seconds_up;
+    Some(Age { began: boot + started, seconds: seconds_up - started })
 }
 
 fn seconds(clock: ClockId) -> Option<f64> {
