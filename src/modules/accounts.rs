@@ -4,7 +4,11 @@
 use super::exec;
 use super::{Context, Failure};
 use crate::sys::command::Command;
+use std::cell::RefCell;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A line of passwd.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,6 +55,49 @@ pub struct Shadow {
     pub expire: i64,
 }
 
+/// A file as it was read, and what told it from others then.
+struct Known {
+    path: PathBuf,
+    version: [u64; 6],
+    lines: Rc<[String]>,
+}
+
+/// Files that are kept: passwd, group, shadow and nsswitch.conf, of one root.
+const KNOWN: usize = 8;
+/// Younger changes than this could be followed by others that no time tells apart.
+const FRESH: Duration = Duration::from_millis(100);
+
+thread_local! {
+    static FILES: RefCell<Vec<Known>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The lines of a file, read again only where it has changed: a task asks for every owner and group that it meets.
+fn known_lines(path: &Path) -> Option<Rc<[String]>> {
+    let meta = std::fs::metadata(path).ok()?;
+    let time = |seconds: i64, nanos: i64| seconds.unsigned_abs() * 1_000_000_000 + nanos.unsigned_abs();
+    let (modified, changed) = (time(meta.mtime(), meta.mtime_nsec()), time(meta.ctime(), meta.ctime_nsec()));
+    let version = [meta.dev(), meta.ino(), meta.size(), modified, changed, u64::from(meta.mode())];
+    let found = FILES.with_borrow(|files| {
+        let known = files.iter().find(|k| k.version == version && k.path == path)?;
+        Some(Rc::clone(&known.lines))
+    });
+    if found.is_some() {
+        return found;
+    }
+    let bytes = std::fs::read(path).ok()?;
+    let lines: Rc<[String]> = String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let settled = now.checked_sub(Duration::from_nanos(changed)).is_some_and(|age| age > FRESH);
+    FILES.with_borrow_mut(|files| {
+        files.retain(|k| k.path != path);
+        files.truncate(KNOWN - 1);
+        if settled {
+            files.push(Known { path: path.to_owned(), version, lines: Rc::clone(&lines) });
+        }
+    });
+    Some(lines)
+}
+
 /// The accounts of a root.
 pub struct Accounts<'a> {
     ctx: &'a Context<'a>,
@@ -63,11 +110,8 @@ impl<'a> Accounts<'a> {
         Accounts { ctx, root: root.to_owned() }
     }
 
-    fn lines(&self, file: &str) -> Vec<String> {
-        match std::fs::read(self.root.join(file)) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect(),
-            Err(_) => Vec::new(),
-        }
+    fn lines(&self, file: &str) -> Rc<[String]> {
+        known_lines(&self.root.join(file)).unwrap_or_default()
     }
 
     /// Whether `database` has sources beyond this node's files.
