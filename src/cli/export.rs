@@ -320,12 +320,8 @@ impl Report<'_> {
             let entry = json!({ "variable": u.variable, "place": u.place, "why": why, "hosts": names(hosts) });
             unresolved.entry(&u.role).or_default().push(entry);
         }
-        let uses: BTreeMap<&str, BTreeSet<&String>> = self
-            .wanted
-            .roles
-            .iter()
-            .map(|(role, asked)| (role.as_str(), asked.variables.keys().chain(&asked.optional).collect()))
-            .collect();
+        let uses: BTreeMap<&str, BTreeSet<&String>> =
+            self.wanted.roles.iter().map(|(role, asked)| (role.as_str(), asked.variables.keys().collect())).collect();
         let defaults: BTreeMap<&String, Value> =
             self.defaults.iter().map(|(name, value)| (name, export::plain_json(value))).collect();
         let problem = |(p, hosts): (&Problem, &BTreeSet<u32>)| json!({ "place": p.place, "message": self.keyring.masked(&p.message), "hosts": names(hosts) });

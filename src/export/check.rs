@@ -6,7 +6,7 @@ use super::scope::{Scope, World};
 use super::wanted::Wanted;
 use crate::plan::Data;
 use crate::sys::command::SystemRunner;
-use crate::vars::{Templar, Var, Variables};
+use crate::vars::{ErrorKind, Templar, TemplateError, Var, Variables};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -53,13 +53,13 @@ pub fn unresolved(world: &Rc<World>, wanted: &Wanted, hosts: &[u32]) -> BTreeMap
         let probe =
             Probe { scope: Scope { world: Rc::clone(world), host: *host }, wanted, unknown: RefCell::default() };
         let templar = Templar::new(&probe, &**world).with_runner(&runner).changing_nothing();
-        let mut judged: BTreeMap<&str, Option<(String, String)>> = BTreeMap::new();
+        let mut judged: BTreeMap<&str, Option<(String, TemplateError)>> = BTreeMap::new();
         for (role, asked) in &wanted.roles {
-            let used = asked.variables.iter().filter(|(name, _)| !asked.optional.contains(*name));
-            for (name, place) in used {
+            for (name, place) in &asked.variables {
+                let optional = asked.optional.contains(name) && !asked.asserted.contains(name);
                 let definition = inventory.name_id(name).and_then(|id| inventory.get(*host, id));
                 let why = match definition {
-                    None if given(name, wanted) => None,
+                    None if optional || given(name, wanted) => None,
                     None => Some((place.clone(), "nothing sets it".to_owned())),
                     Some(definition) => judged
                         .entry(name)
@@ -68,10 +68,13 @@ pub fn unresolved(world: &Rc<World>, wanted: &Wanted, hosts: &[u32]) -> BTreeMap
                             let value = templar.value(&Data::Str(format!("{{{{ {name} }}}}")));
                             let node = !probe.unknown.borrow().is_empty();
                             // What asks for facts can only be told on the node.
-                            let why = value.err().filter(|_| !node).map(|e| e.to_string());
+                            let why = value.err().filter(|_| !node);
                             why.map(|why| (inventory.place(definition.place), why))
                         })
-                        .clone(),
+                        .clone()
+                        // What is undefined within may have its default where it is used.
+                        .filter(|(_, why)| !optional || why.kind != ErrorKind::Undefined)
+                        .map(|(place, why)| (place, why.to_string())),
                 };
                 if let Some((place, why)) = why {
                     let unresolved = Unresolved { role: role.clone(), variable: name.clone(), place, why };

@@ -30,6 +30,8 @@ pub struct Asked {
     pub variables: BTreeMap<String, String>,
     /// Those that may be missing.
     pub optional: BTreeSet<String>,
+    /// Those that may not, for an assertion says so.
+    pub asserted: BTreeSet<String>,
     /// Texts that reach groups, hosts or computed names, each with its place.
     pub texts: Vec<(String, Reach)>,
 }
@@ -73,6 +75,8 @@ struct Place {
     file: String,
     span: Option<Span>,
     condition: bool,
+    /// The text must hold, or the task fails.
+    assertion: bool,
 }
 
 struct Walk<'p> {
@@ -117,7 +121,8 @@ impl Walk<'_> {
                         continue;
                     }
                     let condition = place.condition || CONDITIONS.contains(&name.as_str());
-                    self.value(value, &Place { condition, ..place.clone() });
+                    let assertion = place.assertion || name == "that";
+                    self.value(value, &Place { condition, assertion, ..place.clone() });
                 }
             }
             _ => {}
@@ -159,6 +164,11 @@ impl Walk<'_> {
         };
         if let Some(found) = found {
             let shown = self.shown(place);
+            if place.assertion {
+                let asked = self.wanted.roles.entry(place.role.clone()).or_default();
+                let said = |name: &&String| text.contains(&format!("{name} is defined"));
+                asked.asserted.extend(found.variables.keys().filter(said).cloned());
+            }
             self.reached(found, &place.role, &|_| shown.clone());
         }
     }
@@ -184,9 +194,7 @@ impl Walk<'_> {
         self.wanted.names.extend(found.variables.keys().cloned());
         let asked = self.wanted.roles.entry(role.to_owned()).or_default();
         for (name, at) in &found.variables {
-            if !found.optional.contains(name) {
-                asked.variables.entry(name.clone()).or_insert_with(|| place(at.0));
-            }
+            asked.variables.entry(name.clone()).or_insert_with(|| place(at.0));
         }
         asked.optional.extend(found.optional.iter().cloned());
         if found.computed.is_some() || !found.groups.is_empty() || !found.hosts.is_empty() {
