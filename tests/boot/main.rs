@@ -13,5 +13,7 @@ mod metadata;
 mod once;
 mod resume;
 mod robust;
+mod sample;
 mod signed;
+mod storm;
 mod trusted;

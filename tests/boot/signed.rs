@@ -17,8 +17,8 @@ use std::sync::Arc;
 const OWN: &str = "SECRET-of-n0";
 const FOREIGN: &str = "SECRET-of-n1";
 
-struct Signed {
-    bench: Bench,
+pub struct Signed {
+    pub bench: Bench,
     key: SigningKey,
     now: u64,
     value: String,
@@ -38,7 +38,7 @@ fn layer(vars: &[(&str, &str)], secret: &str) -> Arc<Layer> {
 
 impl Signed {
     /// A node with an identity and an export key, and a signed export for two hosts.
-    fn new() -> Signed {
+    pub fn new() -> Signed {
         let signed = Signed {
             bench: Bench::new(),
             key: SigningKey::generate().unwrap(),

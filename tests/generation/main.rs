@@ -6,4 +6,5 @@ mod age;
 mod cluster;
 mod crash;
 mod reading;
+mod scale;
 mod writing;
