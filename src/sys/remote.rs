@@ -130,10 +130,7 @@ fn reply(to: &mut impl Write, result: io::Result<Vec<u8>>) -> io::Result<()> {
 
 /// The child's side: ends when the parent is gone.
 fn serve(tree: Tree, user: (u32, u32), mut socket: impl Read + Write) {
-    let root = match open_tree(tree).and_then(|root| {
-        become_user(user.0, user.1)?;
-        Ok(root)
-    }) {
+    let root = match open_tree(tree, user) {
         Ok(root) => root,
         Err(e) => {
             // The parent sees either the error or a closed socket.
@@ -163,10 +160,15 @@ fn next_request(socket: &mut impl Read) -> io::Result<(u8, u64, String)> {
     Ok((head[0], u64::from_le_bytes(limit), String::from_utf8_lossy(&path).into_owned()))
 }
 
-fn open_tree(tree: Tree) -> io::Result<OwnedFd> {
+/// Mounts as root, then becomes `user`, and only then opens: to a server that squashes root, an export that only its
+/// user may read is closed to root.
+fn open_tree(tree: Tree, user: (u32, u32)) -> io::Result<OwnedFd> {
     let point = POINTS.iter().map(Path::new).find(|p| p.is_dir()).unwrap_or(Path::new("/run"));
     match tree {
-        Tree::Directory(root) => return Ok(root),
+        Tree::Directory(root) => {
+            become_user(user.0, user.1)?;
+            return Ok(root);
+        }
         Tree::Nfs(server, path, version) => {
             mount::private_namespace()?;
             mount::nfs(server, &path, point, &version)?;
@@ -176,6 +178,7 @@ fn open_tree(tree: Tree) -> io::Result<OwnedFd> {
             mount::nfs_by_helper(server, &path, point)?;
         }
     }
+    become_user(user.0, user.1)?;
     Ok(File::open(point)?.into())
 }
 
