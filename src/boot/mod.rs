@@ -162,8 +162,8 @@ fn conclude(session: &mut Session, result: Result<(), Stop>) -> Finished {
             (State::Ready, format!("the node is as its roles want it, {changed} changed"), None)
         }
         Err(stop) => {
-            if stop.state == State::Failed && !session.options.early {
-                resume::drain(session, stop.reason.as_deref().unwrap_or("the boot failed"));
+            if let Some(reason) = drains(&stop).filter(|_| !session.options.early) {
+                resume::drain(session, &reason);
             }
             (stop.state, stop.message, stop.hint)
         }
@@ -181,6 +181,16 @@ fn conclude(session: &mut Session, result: Result<(), Stop>) -> Finished {
         }
     }
     Finished { code, status: Some(session.status.clone()) }
+}
+
+/// What Slurm is told of an end that takes the node out of service. A refusal does: slurmd is enabled since the boot
+/// before, and would run with what this boot does not trust.
+fn drains(stop: &Stop) -> Option<String> {
+    match stop.state {
+        State::Failed => Some(stop.reason.clone().unwrap_or_else(|| "the boot failed".to_owned())),
+        State::Refused => Some(format!("refused: {}", stop.message)),
+        _ => None,
+    }
 }
 
 fn take_lock(run_dir: &Path) -> Result<Lock, LockError> {
