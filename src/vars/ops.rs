@@ -37,6 +37,11 @@ fn checked(result: Option<i128>) -> Outcome<Value> {
 
 /// `a < b` and the like.
 pub fn compare(env: &Env, op: Compare, a: &Value, b: &Value) -> Outcome<bool> {
+    if matches!((a, b), (Value::Object(_), _) | (_, Value::Object(_))) && matches!(op, Compare::Eq | Compare::Ne) {
+        // Mappings whose members are computed are compared as what they hold: `ansible_facts == {}`.
+        let same = a.unrolled_mapping(env)?.equals(&b.unrolled_mapping(env)?)?;
+        return Ok(same == matches!(op, Compare::Eq));
+    }
     let ordered = |symbol, holds: fn(Ordering) -> bool| Ok(a.order(b, symbol)?.is_some_and(holds));
     match op {
         Compare::Eq => a.equals(b),

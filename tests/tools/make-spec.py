@@ -62,7 +62,7 @@ CORRECTIONS = {
     # Handed on to the module of the system, which takes a list.
     ("package", "name"): {"type": "raw", "required": True},
     # The action asks for nothing: without a state the package manager's module takes its default.
-    ("package", "state"): {"required": False},
+    ("package", "state"): {"required": False, "default": "present"},
     ("group_by", "parents"): {"default": ["all"]},
 }
 # Internal parameters that playbooks give all the same.
