@@ -306,7 +306,8 @@ impl Case {
             tasks.push(Value::Object(entry));
         }
         tasks.push(json!({"meta": "flush_handlers"}));
-        let registers = (0..self.tasks.len()).map(|at| format!("r{at}")).chain(["h0".into(), "h1".into()]);
+        let registers =
+            (0..self.tasks.len()).map(|at| format!("r{at}")).chain(["h0", "h1", "rescued"].map(String::from));
         let pairs: Vec<String> = registers.map(|r| format!("'{r}': {r} | default('never')")).collect();
         let results = format!("{{{{ {{{}}} | to_json(sort_keys=true) }}}}", pairs.join(", "));
         let handler = |name: &str, listen: &str| {
@@ -320,6 +321,8 @@ impl Case {
             "vars": {"root": format!("/mnt/c{number}"), "s": "text", "n": 3, "l": ["x", "text", "z"], "d": {"k": "v"}, "flag": false},
             "tasks": [{
                 "block": tasks,
+                // A host that fails would end the run for all that come after it.
+                "rescue": [{"name": "rescued", "set_fact": {"rescued": true}}],
                 "always": [{"name": "results", "copy": {"dest": format!("/mnt/results/c{number}.json"), "content": results}}],
             }],
             "handlers": [handler("h0", "topic"), handler("h1", "topic")],
