@@ -58,9 +58,10 @@ pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
         _ if args.rollback => image::rollback(&root, mode, &mut watch)?,
         Some(bundle) => {
             let executor = executor(args.executor.as_deref())?;
-            let ourselves = std::env::current_exe().context("looking for this program")?;
             let trust = verify::named_keys(&args.trust)?;
-            let command = args.with_command.then_some(ourselves.as_path());
+            let command = args.with_command.then(std::env::current_exe).transpose();
+            let command = command.context("looking for this program")?;
+            let command = command.as_deref();
             let what = Install { bundle, executor: &executor, command, trust: &trust, config: config.as_deref() };
             image::install(&root, &what, mode, &mut watch)?
         }
