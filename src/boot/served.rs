@@ -223,19 +223,26 @@ impl Served {
     }
 }
 
-/// This node's variables. The groups that it is in are there, and it is in them, however few of a group's hosts are.
+/// This node's variables. It and the hosts of which it knows more are in their groups, however few of a group's hosts
+/// are; where nobody asks for all hosts, those are the ones that it knows, in the inventory's order.
 fn hostvars(host: &HostIndex, part: Part, secrets: Secrets) -> Map {
     let mut vars: Map =
         part.vars.into_iter().chain(secrets.vars).map(|(name, value)| (Data::Str(name), value)).collect();
     let mut groups = part.groups.unwrap_or_default();
-    for group in part.group_names.into_iter().flatten() {
-        let members = groups.entry(group).or_default();
-        if !members.contains(&host.name) {
-            members.push(host.name.clone());
+    let own = part.group_names.unwrap_or_default();
+    let others = part.others.unwrap_or_default();
+    let known = others.iter().map(|(name, other)| (name, &other.group_names));
+    for (member, names) in known.filter(|(name, _)| **name != host.name).chain([(&host.name, &own)]) {
+        for group in names {
+            let members = groups.entry(group.clone()).or_default();
+            if !members.contains(member) {
+                members.push(member.clone());
+            }
         }
     }
-    if groups.is_empty() {
-        groups.insert("all".to_owned(), vec![host.name.clone()]);
+    let all = groups.entry("all".to_owned()).or_insert_with(|| others.keys().cloned().collect());
+    if !all.contains(&host.name) {
+        all.push(host.name.clone());
     }
     let list = |hosts: Vec<String>| Data::List(hosts.into_iter().map(Data::Unsafe).collect());
     let groups = groups.into_iter().map(|(name, hosts)| (Data::Str(name), list(hosts))).collect();
@@ -285,4 +292,37 @@ fn check_path(path: &str) -> Result<(), Stop> {
         return Err(Stop::refused(format!("the export has a file {path:?}, which is not one for nodes")));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HostIndex, Part, Secrets, hostvars};
+    use crate::plan::export::OtherHost;
+    use crate::plan::{Data, Key};
+
+    #[test]
+    fn hosts_are_in_their_groups_and_all_keeps_the_inventorys_order() {
+        let text = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+        let other = |groups: &[&str]| OtherHost { group_names: text(groups), ..OtherHost::default() };
+        let part = Part {
+            groups: Some([("control".to_owned(), text(&["ctl"]))].into_iter().collect()),
+            group_names: Some(text(&["compute", "control"])),
+            others: Some(
+                [("s2", other(&["squid"])), ("n0", other(&["compute"])), ("s1", other(&["squid", "control"]))]
+                    .into_iter()
+                    .map(|(name, other)| (name.to_owned(), other))
+                    .collect(),
+            ),
+            ..Part::default()
+        };
+        let host = HostIndex { name: "n0".to_owned(), ..HostIndex::default() };
+        let vars = hostvars(&host, part, Secrets::default());
+        let list = |group: &str| {
+            let members = vars.get(&Key("groups")).and_then(|g| g.get(group)).and_then(Data::as_list);
+            members.into_iter().flatten().filter_map(Data::as_str).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(list("control"), "ctl s1 n0");
+        assert_eq!((list("squid"), list("compute")), ("s2 s1".to_owned(), "n0".to_owned()));
+        assert_eq!(list("all"), "s2 n0 s1");
+    }
 }
