@@ -177,6 +177,17 @@ fn a_failed_boot_drains_the_node_with_role_and_task() {
 }
 
 #[test]
+fn a_refused_boot_drains_the_node_with_what_was_refused() {
+    let bench = Bench::new();
+    slurm(&bench, &show("IDLE", ""));
+    bench.write("bundle.tar.gz", "no bundle");
+    bench.refused(&[], "refused", 5, "drained (reason: compute-init: refused: ");
+    let updates = updates(&bench);
+    assert_eq!(updates.len(), 1, "{updates:?}");
+    assert!(updates[0].starts_with("update nodename=n0 state=drain reason=compute-init: refused: "), "{updates:?}");
+}
+
+#[test]
 fn a_drain_of_somebody_else_keeps_its_reason() {
     let (bench, boot) = failing("maintenance", "IDLE+DRAIN");
     assert!(updates(&bench).is_empty(), "{:?}", updates(&bench));
