@@ -1,8 +1,7 @@
 """What must happen, one function a scenario: each starts from fresh disks and depends on no other."""
 
-import time
-
 import image
+import lab as laboratory
 from lab import check
 
 
@@ -38,6 +37,15 @@ def first_boot(lab):
     lab.figures()
 
 
+def nfs3(lab):
+    """The control node serves NFS 3 alone; the node has no mount.nfs, and its port mapper does not run."""
+    lab.control.seed["etc/nfs.conf"] = (0o644, laboratory.NFS_CONF.format(v3="y", v4="n").encode())
+    both_up(lab)
+    check(not lab.node.says("ls /usr/sbin | grep mount.nfs"), "the node has the helper")
+    lab.joins()
+    check("over NFS 3" in journal(lab), f"the export was not mounted by NFS 3: {journal(lab)}")
+
+
 def config_drive(lab):
     """Metadata comes from an ISO 9660 image with the label config-2, on a second disk."""
     text = lab.node.seed.pop("etc/compute-init/metadata.json")[1]
@@ -54,5 +62,6 @@ def config_drive(lab):
 
 SCENARIOS = [
     first_boot,
+    nfs3,
     config_drive,
 ]
