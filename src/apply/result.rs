@@ -110,13 +110,9 @@ impl Done {
         done.put("results", Data::List(results));
         done.put("changed", Data::Bool(changed));
         done.put("msg", Data::str(msg));
-        if skipped {
-            done.put("skipped", Data::Bool(true));
-        }
+        done.put("skipped", Data::Bool(skipped));
         if failed {
             done.put("failed", Data::Bool(true));
-        } else {
-            done.put("skipped", Data::Bool(skipped));
         }
         done
     }
