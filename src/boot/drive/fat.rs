@@ -122,7 +122,7 @@ impl<'a> Fat<'a> {
         Ok(match self.width {
             Width::Twelve => {
                 let both = short(&entry(at + at / 2, 2)?, 0) as u64;
-                if at % 2 == 0 { both & 0xfff } else { both >> 4 }
+                if at.is_multiple_of(2) { both & 0xfff } else { both >> 4 }
             }
             Width::Sixteen => short(&entry(at * 2, 2)?, 0) as u64,
             Width::ThirtyTwo => long(&entry(at * 4, 4)?, 0) & 0x0fff_ffff,

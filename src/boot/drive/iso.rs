@@ -121,7 +121,7 @@ fn is(own: &[u8], rest: &[u8], name: &str, names: Names) -> bool {
 /// The name in a record's system use area: entries of a signature of two bytes, a length, a version, then data.
 fn rock_ridge(rest: &[u8], length: usize) -> Option<String> {
     // A pad byte follows a name of even length.
-    let mut rest = rest.get(usize::from(length % 2 == 0)..)?;
+    let mut rest = rest.get(usize::from(length.is_multiple_of(2))..)?;
     while rest.len() > 5 {
         let length = usize::from(rest[2]);
         let entry = rest.get(..length).filter(|entry| entry.len() >= 4)?;
