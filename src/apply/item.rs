@@ -31,6 +31,28 @@ const ON_CONTROLLER: [&str; 9] = [
     "ansible.builtin.wait_for_connection",
 ];
 
+/// Modules that take no `async`, for Ansible does (part of) their work on the controller.
+const NOT_ASYNC: [&str; 18] = [
+    "add_host",
+    "assemble",
+    "assert",
+    "async_status",
+    "copy",
+    "debug",
+    "fail",
+    "fetch",
+    "gather_facts",
+    "group_by",
+    "include_vars",
+    "pause",
+    "raw",
+    "script",
+    "set_fact",
+    "set_stats",
+    "template",
+    "unarchive",
+];
+
 /// Makes this thread the task's user, until the module is done. Commands become that user by themselves.
 fn assume(context: &Context<'_>, module: &str) -> Result<Option<Assumed>, String> {
     let Some(name) = context.become_user.filter(|_| !ON_CONTROLLER.contains(&module)) else { return Ok(None) };
@@ -44,18 +66,17 @@ fn assume(context: &Context<'_>, module: &str) -> Result<Option<Assumed>, String
     identity::assume(&identity).map(Some).map_err(|e| format!("becoming {name}: {e}"))
 }
 
-/// `~` in paths is the home of the user that the task becomes.
+/// `~` in paths is the home of the user that the task becomes, `~NAME` that of another.
 fn at_home(context: &Context<'_>, spec: &'static spec::ModuleSpec, args: &mut Map) {
-    let Some(user) = context.become_user else { return };
     let of_path =
         |name: &Data| name.as_str().and_then(|n| spec.parameter(n)).is_some_and(|p| p.kind == spec::Kind::Path);
     for (_, value) in args.iter_mut().filter(|(name, _)| of_path(name)) {
         let (Data::Str(path) | Data::Unsafe(path)) = value else { continue };
-        let Some(rest) = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/')) else {
-            continue;
-        };
+        let Some(rest) = path.strip_prefix('~') else { continue };
+        let (name, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let Some(name) = Some(name).filter(|n| !n.is_empty()).or(context.become_user) else { continue };
         // Who the user is, and that there is one, is asked again when the task becomes him.
-        if let Ok(Some(user)) = Accounts::new(context, Path::new("/")).user(user) {
+        if let Ok(Some(user)) = Accounts::new(context, Path::new("/")).user(name) {
             *path = format!("{}{rest}", user.home.trim_end_matches('/'));
         }
     }
@@ -218,6 +239,11 @@ impl<'p> Run<'p> {
             Ok(both) => both,
             Err(message) => return Done::failure(message),
         };
+        if manner.asynchronous && NOT_ASYNC.contains(&super::task::short_action(module)) {
+            let mut done = Done::failure("async is not supported for this task.");
+            done.put("changed", Data::Bool(false));
+            return done;
+        }
         let runner = Bounded { inner: self.world.runner, deadline: manner.deadline };
         let context = Context {
             check: manner.check,

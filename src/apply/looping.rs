@@ -103,7 +103,11 @@ impl<'p> Run<'p> {
         if extended {
             scope.set_local("ansible_loop", Data::Map(extended_loop(items, index, all)));
         }
-        scope.set_local(&var, items[index].clone());
+        match control.with {
+            // What a lookup gave is foreign.
+            Some(_) => scope.set_local(&var, items[index].clone()),
+            None => scope.set_item(&var, items[index].clone()),
+        }
         Ok(())
     }
 

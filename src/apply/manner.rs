@@ -23,6 +23,8 @@ pub(super) struct Manner {
     pub delegated: Option<String>,
     pub environment: Vec<(String, String)>,
     pub deadline: Option<Instant>,
+    /// It has `async`.
+    pub asynchronous: bool,
     /// `timeout`: how long the task may take, in seconds.
     pub timeout: Option<u64>,
     /// `async` with `poll: 0`: nobody waits for it.
@@ -77,7 +79,7 @@ impl<'p> Run<'p> {
         let unwatched = asynchronous.as_ref().is_some_and(|a| seconds(Some(a.clone())).is_some())
             && poll.as_ref().is_some_and(|p| matches!(p, Data::Int(0)) || p.as_str() == Some("0"));
         let timeout = seconds(keyword(|k| &k.timeout)?);
-        let limit = [timeout, seconds(asynchronous)].into_iter().flatten().min();
+        let limit = [timeout, seconds(asynchronous.clone())].into_iter().flatten().min();
         let own = limit.map(|l| Instant::now() + l);
         Ok(Manner {
             check: flag("check_mode", |k| &k.check_mode)?.unwrap_or(options.check),
@@ -87,6 +89,7 @@ impl<'p> Run<'p> {
             delegated: delegated.map(str::to_owned),
             environment: self.environment_of(&templar, task, frame)?,
             timeout: timeout.map(|t| t.as_secs()),
+            asynchronous: asynchronous.is_some_and(|a| seconds(Some(a)).is_some()),
             #[cfg(feature = "builder")]
             unwatched,
             deadline: [own, options.deadline].into_iter().flatten().min(),

@@ -102,6 +102,9 @@ pub struct Options {
     /// Where the source tree lies on this machine (`/` without its slash, for `apply`), as `playbook_dir` and
     /// `role_path` show it; [`crate::plan::SOURCE_ROOT`] when it is only in the bundle.
     pub source_root: Option<String>,
+    /// `hash_behaviour = merge`: dictionaries of one name on several levels become one.
+    #[cfg(feature = "builder")]
+    pub merge_hashes: bool,
     /// Run nothing, but tell the listener which tasks would be met: `--list-tasks`.
     #[cfg(feature = "builder")]
     pub listing: bool,

@@ -218,8 +218,8 @@ impl<'p> Run<'p> {
             }
         };
         if wanted {
-            self.host.borrow_mut().gathered = true;
             self.environment_fact(play);
+            self.host.borrow_mut().gathered = true;
             self.gathered(play);
         }
     }

@@ -22,16 +22,32 @@ pub(super) struct Scope<'s, 'p> {
     task: Option<&'s Task>,
     /// Loop variables: above everything.
     locals: RefCell<VarMap>,
+    /// All values of a name while they are collected, for `hash_behaviour = merge`.
+    #[cfg(feature = "builder")]
+    collected: RefCell<Option<Vec<Var>>>,
 }
 
 impl<'s, 'p> Scope<'s, 'p> {
     pub fn new(run: &'s Run<'p>, play: &'s Current<'p>, frame: &'s Rc<Frame<'p>>, task: Option<&'s Task>) -> Self {
-        Scope { run, play, frame, task, locals: RefCell::new(VarMap::new()) }
+        Scope {
+            run,
+            play,
+            frame,
+            task,
+            locals: RefCell::new(VarMap::new()),
+            #[cfg(feature = "builder")]
+            collected: RefCell::default(),
+        }
     }
 
     /// Sets a loop variable, or what else is true for one item only.
     pub fn set_local(&self, name: &str, value: Data) {
         self.locals.borrow_mut().insert(name.to_owned(), Var { data: Rc::new(value), templated: false });
+    }
+
+    /// Sets the item of a `loop`: text of it that nobody marked as foreign may be a template still.
+    pub fn set_item(&self, name: &str, value: Data) {
+        self.locals.borrow_mut().insert(name.to_owned(), Var { data: Rc::new(value), templated: true });
     }
 
     /// The loop variables by name, for an include that passes them on.
@@ -44,10 +60,59 @@ impl<'s, 'p> Scope<'s, 'p> {
         self.frame.role.as_ref()
     }
 
+    /// What a level has; nothing, so that the search goes on, while all levels are collected.
+    fn level(&self, var: Option<Var>) -> Option<Var> {
+        #[cfg(feature = "builder")]
+        if let Some(all) = self.collected.borrow_mut().as_mut() {
+            all.extend(var);
+            return None;
+        }
+        var
+    }
+
+    /// The first level that has a variable.
+    fn search(&self, name: &str) -> Option<Var> {
+        let extra = Rc::clone(&self.run.host.borrow().extra);
+        if let Some(var) = self.level(extra.get(name).cloned()) {
+            return Some(var);
+        }
+        if let Some(var) = self.find_map(name) {
+            return Some(var);
+        }
+        let (set, included) = {
+            let host = self.run.host.borrow();
+            (host.set.get(name).cloned(), host.included.get(name).cloned())
+        };
+        self.level(set)
+            .or_else(|| self.level(included))
+            .or_else(|| self.find_task_level(name))
+            .or_else(|| self.level(self.run.fact(name)))
+            .or_else(|| self.level(self.run.host.borrow().inventory.get(name).cloned()))
+            .or_else(|| self.find_defaults(name))
+    }
+
+    /// A variable of which dictionaries on all levels are merged (`hash_behaviour = merge`).
+    #[cfg(feature = "builder")]
+    fn merged(&self, name: &str) -> Option<Var> {
+        *self.collected.borrow_mut() = Some(Vec::new());
+        self.search(name);
+        let all = self.collected.borrow_mut().take().unwrap_or_default();
+        let mut levels = all.into_iter().rev();
+        let mut merged = levels.next()?;
+        for level in levels {
+            let data = match (merged.data.as_ref(), level.data.as_ref()) {
+                (Data::Map(below), Data::Map(above)) => Rc::new(Data::Map(super::several::merged(below, above))),
+                _ => Rc::clone(&level.data),
+            };
+            merged = Var { data, templated: level.templated };
+        }
+        Some(merged)
+    }
+
     /// The maps that may hold `name` above the host's variables (levels 13 to 21), and those below (level 2).
     fn find_map(&self, name: &str) -> Option<Var> {
         let key = Key(name);
-        let find = |m: &Map| m.get(&key).map(|d| Var { data: Rc::new(d.clone()), templated: true });
+        let find = |m: &Map| self.level(m.get(&key).map(|d| Var { data: Rc::new(d.clone()), templated: true }));
         self.frame.chain().find_map(|f| find(&f.params)).or_else(|| {
             let role = self.role()?;
             find(&role.params).or_else(|| role.parents.iter().rev().find_map(|p| find(&p.params)))
@@ -56,7 +121,7 @@ impl<'s, 'p> Scope<'s, 'p> {
 
     fn find_task_level(&self, name: &str) -> Option<Var> {
         let key = Key(name);
-        let find = |m: &Map| m.get(&key).map(|d| Var { data: Rc::new(d.clone()), templated: true });
+        let find = |m: &Map| self.level(m.get(&key).map(|d| Var { data: Rc::new(d.clone()), templated: true }));
         let own = self.task.and_then(|t| find(&t.keywords.vars));
         own.or_else(|| {
             let blocks = |f: &&Frame<'p>| matches!(f.kind, Kind::Block | Kind::Include | Kind::Import);
@@ -76,7 +141,7 @@ impl<'s, 'p> Scope<'s, 'p> {
 
     fn find_defaults(&self, name: &str) -> Option<Var> {
         let key = Key(name);
-        let find = |m: &Map| m.get(&key).map(|d| Var { data: Rc::new(d.clone()), templated: true });
+        let find = |m: &Map| self.level(m.get(&key).map(|d| Var { data: Rc::new(d.clone()), templated: true }));
         let with_dependencies = |r: &Rc<Instance<'p>>| {
             find(r.defaults).or_else(|| r.all_dependencies().iter().rev().find_map(|d| find(d.defaults)))
         };
@@ -139,8 +204,10 @@ fn find_exported(role: &Rc<Instance<'_>>, find: &impl Fn(&Map) -> Option<Var>) -
         .or_else(|| role.parents.iter().rev().find_map(|p| find(p.vars)))
 }
 
+/// Text of Ansible's own: plain, unless somebody could take it for a template.
 pub(super) fn text(s: &str) -> Data {
-    Data::Unsafe(s.to_owned())
+    let open = ["{{", "{%", "{#"].iter().any(|mark| s.contains(mark));
+    if open { Data::Unsafe(s.to_owned()) } else { Data::Str(s.to_owned()) }
 }
 
 fn known(data: Data) -> Var {
@@ -153,25 +220,14 @@ impl Variables for Scope<'_, '_> {
             return Some(var.clone());
         }
         if let Some(value) = self.magic(name) {
-            return Some(known(value));
+            // What Ansible itself knows is not foreign text: what comes of it may be a template still.
+            return Some(Var { data: Rc::new(value), templated: name != "environment" });
         }
-        let extra = Rc::clone(&self.run.host.borrow().extra);
-        if let Some(var) = extra.get(name) {
-            return Some(var.clone());
+        #[cfg(feature = "builder")]
+        if self.run.world.options.merge_hashes {
+            return self.merged(name);
         }
-        if let Some(var) = self.find_map(name) {
-            return Some(var);
-        }
-        {
-            let host = self.run.host.borrow();
-            if let Some(var) = host.set.get(name).or_else(|| host.included.get(name)) {
-                return Some(var.clone());
-            }
-        }
-        self.find_task_level(name)
-            .or_else(|| self.run.fact(name))
-            .or_else(|| self.run.host.borrow().inventory.get(name).cloned())
-            .or_else(|| self.find_defaults(name))
+        self.search(name)
     }
 
     fn names(&self) -> Vec<String> {

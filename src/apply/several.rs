@@ -62,6 +62,16 @@ impl Session {
         self.state.others.push((other.to_owned(), Rc::clone(&seen.0)));
     }
 
+    /// Facts that modules returned, to be kept from run to run.
+    pub fn facts(&self) -> Map {
+        self.state.facts.iter().map(|(name, var)| (Data::str(name.as_str()), var.data.as_ref().clone())).collect()
+    }
+
+    /// Facts that an earlier run kept.
+    pub fn recall(&mut self, facts: &Map) {
+        self.state.add_facts(facts);
+    }
+
     /// What tasks added to the inventory since this was last asked.
     pub fn additions(&mut self) -> Vec<Addition> {
         std::mem::take(&mut self.state.added)
@@ -99,7 +109,12 @@ impl Run<'_> {
                 }
                 changed | state.tell(name, vars)
             }
-            Addition::Group { name, host, .. } => state.join(name, host),
+            Addition::Group { name, host, parents } => {
+                for parent in parents.iter().filter(|p| *p != "all") {
+                    state.join(parent, host);
+                }
+                state.join(name, host)
+            }
         };
         state.group_names = groups_of(&state.groups, &self.world.inventory.host)
             .iter()
@@ -120,6 +135,16 @@ impl host::State {
             return false;
         }
         let mut members = there.to_vec();
+        // `ungrouped` has the hosts that no other group has.
+        let free = |g: &str| matches!(g, "all" | "ungrouped");
+        let grouped = groups.iter().filter(|(g, _)| g.as_str().is_some_and(|g| !free(g)));
+        let grouped = grouped.filter_map(|(_, hosts)| hosts.as_list()).flatten().any(|h| h.as_str() == Some(host));
+        if let Some(Data::List(alone)) = groups.get_mut(&Key("ungrouped")) {
+            alone.retain(|h| h.as_str() != Some(host));
+            if free(group) && !grouped {
+                alone.push(Data::Unsafe(host.to_owned()));
+            }
+        }
         members.push(Data::Unsafe(host.to_owned()));
         groups.insert(Data::str(group), Data::List(members));
         true
@@ -141,4 +166,17 @@ impl host::State {
         self.others.push((host.to_owned(), Rc::new(known)));
         changed
     }
+}
+
+/// A dictionary over another: dictionaries in both are merged, everything else is replaced.
+pub fn merged(below: &Map, above: &Map) -> Map {
+    let mut all = below.clone();
+    for (key, value) in above {
+        let value = match (all.get(key), value) {
+            (Some(Data::Map(below)), Data::Map(above)) => Data::Map(merged(below, above)),
+            _ => value.clone(),
+        };
+        all.insert(key.clone(), value);
+    }
+    all
 }

@@ -90,10 +90,7 @@ impl<'p> Run<'p> {
         let name = name.as_str().unwrap_or_default();
         match crate::spec::find(name) {
             Some(spec) => Ok(spec.name.into()),
-            None => Err(format!(
-                "couldn't resolve module/action '{name}'. This often indicates a misspelling, missing collection, or \
-                 incorrect module path."
-            )),
+            None => Err(format!("The module {name} was not found in configured module paths")),
         }
     }
 
@@ -122,7 +119,8 @@ impl<'p> Run<'p> {
     /// Tells of a task instead of running it.
     #[cfg(feature = "builder")]
     fn list(&self, task: &Task, frame: &Rc<Frame<'p>>, scope: &Scope<'_, 'p>) {
-        let role = Self::role_title(frame.role.as_ref());
+        let role = frame.role.as_ref().filter(|_| !matches!(task.action, Action::IncludeRole { .. }));
+        let role = Self::role_title(role);
         let name = task.name.clone().unwrap_or_else(|| match &task.action {
             Action::IncludeRole { .. } => "include_role".to_owned(),
             _ => unnamed(task),
@@ -145,12 +143,9 @@ impl<'p> Run<'p> {
         } else {
             plain
         };
-        Title {
-            role: Self::role_title(frame.role.as_ref()),
-            name,
-            place: self.place(task.span),
-            started: Instant::now(),
-        }
+        // An include of a role is titled by itself.
+        let role = frame.role.as_ref().filter(|_| !matches!(task.action, Action::IncludeRole { .. }));
+        Title { role: Self::role_title(role), name, place: self.place(task.span), started: Instant::now() }
     }
 
     fn announce(&self, title: &Title) {

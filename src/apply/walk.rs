@@ -154,7 +154,8 @@ impl<'p> Run<'p> {
         for node in nodes {
             let Node::Block(block) = node else { continue };
             if let Origin::ImportRole { used } = &block.origin {
-                match Instance::new(plan, Use::of(used), parents.to_vec()) {
+                let used = Use { repeat: !used.once, ..Use::of(used) };
+                match Instance::new(plan, used, parents.to_vec()) {
                     Ok(role) => self.add_role(play, block, role),
                     Err(message) => self.listener.borrow_mut().warning(&message),
                 }

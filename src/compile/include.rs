@@ -107,7 +107,8 @@ impl Compiler<'_> {
             handlers: text(self, "handlers_from"),
         };
         let role = self.use_role(scope, name_node, &name, &from)?;
-        let used = RoleUse { role, span: task.span, keywords: task.keywords, params: Map::new(), from };
+        let once = named.arg("allow_duplicates").is_some_and(|d| spec::boolean(d) == Ok(false));
+        let used = RoleUse { role, span: task.span, keywords: task.keywords, params: Map::new(), from, once };
         Some(PlanNode::Block(Box::new(Block {
             name: task.name,
             span: task.span,

@@ -45,7 +45,7 @@ pub const PACKAGES: &[&str] = &[
     "zypper_repository",
 ];
 /// Modules that change an inventory or another machine.
-pub const NOT_OURS: &[&str] = &["add_host", "group_by", "iso_extract", "reboot"];
+pub const NOT_OURS: &[&str] = &["add_host", "at", "group_by", "iso_extract", "reboot"];
 /// Modules that `apply` runs and a node does not, and why.
 pub const NOT_YET: &[(&str, &str)] = &[
     ("async_status", "tasks of a boot do not run in the background, so there is no job to ask for"),

@@ -218,7 +218,7 @@ impl Compiler<'_> {
                     vars.insert(Data::str(name), default);
                 }
                 None => {
-                    self.error(scope, prompt, Code::MISSING_PARAMETER, "a prompt needs the `name` of a variable");
+                    self.error(scope, prompt, Code::WRONG_TYPE, "a prompt needs the `name` of a variable");
                     self.bag.worded("Invalid vars_prompt data structure, missing 'name' key");
                 }
             }
@@ -245,6 +245,9 @@ impl Compiler<'_> {
 
     fn strategy(&mut self, scope: &Scope, value: &Node) {
         let name = value.as_str().unwrap_or_default();
+        if is_template(name) && self.options.findings == Findings::AtRunTime {
+            return;
+        }
         let last = name.rsplit('.').next().unwrap_or_default();
         if !matches!(last, "linear" | "free" | "host_pinned") {
             let hint = "leave it out: with one host there is one order";

@@ -51,7 +51,7 @@ impl Compiler<'_> {
         let span = self.span(&scope.file, entry.start);
         let inner = Scope { never: scope.never || super::keyword::always_false(&keywords.when), ..scope.clone() };
         let role = self.use_role(&inner, named, &name, &from)?;
-        Some(RoleUse { role, span, keywords, params, from })
+        Some(RoleUse { role, span, keywords, params, from, once: false })
     }
 
     /// A role parameter: any name, but one that is nearly a keyword was hardly meant as one.

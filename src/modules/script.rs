@@ -82,9 +82,8 @@ fn interpreter(body: &[u8]) -> Vec<Vec<u8>> {
 
 fn command(file: &Private, interpreter: Vec<Vec<u8>>, (line, parts): (&str, &[Vec<u8>])) -> Vec<OsString> {
     let script = file.path.as_os_str().as_bytes().to_vec();
-    let name = parts.first().cloned().unwrap_or_default();
-    let rest = line.as_bytes().get(name.len()..).unwrap_or_default();
-    let needs_shell = !line.as_bytes().starts_with(&name) || rest.iter().any(|b| b"$`|&;<>()*?[~#\n".contains(b));
+    let rest = after_first_word(line.as_bytes());
+    let needs_shell = rest.iter().any(|b| b"$`|&;<>()*?[~#\n".contains(b));
     if !needs_shell {
         let words = interpreter.into_iter().chain([script]).chain(parts.iter().skip(1).cloned());
         return words.map(OsString::from_vec).collect();
@@ -93,4 +92,21 @@ fn command(file: &Private, interpreter: Vec<Vec<u8>>, (line, parts): (&str, &[Ve
     text.extend(words::quote(&script));
     text.extend_from_slice(rest);
     vec!["/bin/sh".into(), "-c".into(), OsString::from_vec(text)]
+}
+
+/// What follows the first word of a line, which may be quoted.
+fn after_first_word(line: &[u8]) -> &[u8] {
+    let (mut quote, mut escaped) = (None, false);
+    let end = line.iter().position(|b| {
+        match (quote, b) {
+            _ if escaped => escaped = false,
+            (None | Some(b'"'), b'\\') => escaped = true,
+            (None, b'\'' | b'"') => quote = Some(*b),
+            (Some(q), b) if q == *b => quote = None,
+            (None, b) if b.is_ascii_whitespace() => return true,
+            _ => {}
+        }
+        false
+    });
+    end.map_or(&[], |end| &line[end..])
 }

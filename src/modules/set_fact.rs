@@ -86,7 +86,11 @@ const PYTHON_KEYWORDS: [&str; 35] = [
 /// A ping is answered with its data; `crash` is the one word that fails.
 pub fn ping(_: &Context, args: &Args) -> Result<Outcome, Failure> {
     match args.text("data").unwrap_or_else(|| "pong".to_owned()) {
-        data if data == "crash" => Err(Failure::new("boom")),
+        // Ansible's module raises an exception, and what Python prints of it is the result.
+        data if data == "crash" => Err(super::params::failure(
+            "MODULE FAILURE\nSee stdout/stderr for the exact error",
+            [("module_stdout", text("")), ("module_stderr", text("Exception: boom\n")), ("rc", int(1))],
+        )),
         data => Ok(Outcome::default().with("ping", text(data))),
     }
 }

@@ -128,7 +128,9 @@ impl Unit<'_> {
 
     /// In a chroot, or told to be offline: failures of the manager are no failures of the node.
     fn offline(&self) -> bool {
-        std::env::var("SYSTEMD_OFFLINE").is_ok_and(|v| v == "1") || is_chroot(self.root)
+        let told =
+            self.ctx.environment.iter().rev().find(|(name, _)| name == "SYSTEMD_OFFLINE").map(|(_, v)| v.clone());
+        told.or_else(|| std::env::var("SYSTEMD_OFFLINE").ok()).is_some_and(|v| v == "1") || is_chroot(self.root)
     }
 
     /// Finds out what the unit is.

@@ -100,7 +100,8 @@ impl<'a> Wait<'a> {
 
     fn until(&self) -> Result<Option<Groups>, Failure> {
         if self.port.is_none() && self.path.is_none() && self.state != "drained" {
-            std::thread::sleep(self.left());
+            // The delay is no part of it.
+            std::thread::sleep(self.end.saturating_duration_since(self.start));
             return Ok(None);
         }
         while Instant::now() < self.end {

@@ -135,6 +135,9 @@ pub struct RoleUse {
     pub params: Map,
     /// `tasks_from`, `vars_from`, `defaults_from`, `handlers_from`.
     pub from: From,
+    /// `allow_duplicates: false` of an import: not where the role ran already.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub once: bool,
 }
 
 /// Which files of a role are taken instead of `main`. Stems as the author wrote them.

@@ -129,7 +129,15 @@ fn percent_one(value: &Value, mut spec: Spec, kind: char) -> Outcome<String> {
     let wanted = |what: &str| error(format!("%{kind} format: {what} is required, not {}", value.type_name()));
     let text = match kind {
         's' => value.text()?,
-        'r' | 'a' => value.repr()?,
+        'r' | 'a' => match value {
+            // Looking at what is undefined is no use of it.
+            Value::Undefined(u) if !u.lenient => {
+                let hint = Value::str(u.message.as_str()).repr()?;
+                let name = u.name.as_deref().map_or(Ok("None".to_owned()), |n| Value::str(n).repr())?;
+                format!("AnsibleUndefined(hint={hint}, obj=missing, name={name})")
+            }
+            value => value.repr()?,
+        },
         'c' => match value {
             Value::Str(t) if t.as_str().chars().count() == 1 => t.as_str().to_owned(),
             Value::Int(i) => u32::try_from(*i)

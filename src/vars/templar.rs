@@ -153,7 +153,10 @@ impl<'t> Env<'t> {
             "omit" => Some(Value::str(OMIT)),
             "hostvars" if !self.source.hosts().is_empty() => Some(hostvars::all()),
             "vars" => Some(hostvars::own()),
-            "ansible_facts" => self.source.facts().map(hostvars::facts),
+            "ansible_facts" => self.source.facts().map(|facts| match facts.names().is_empty() {
+                true => Value::dict(super::value::Dict::new()),
+                false => hostvars::facts(facts),
+            }),
             _ => None,
         }
     }

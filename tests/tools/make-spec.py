@@ -24,7 +24,7 @@ MODULES = {
     "community.general": "ini_file modprobe timezone".split(),
 }
 # Only `apply` runs these, and the executor of a node knows nothing of them.
-HERE = {"ansible.builtin": "add_host apt async_status dnf group_by package".split()}
+HERE = {"ansible.builtin": "add_host apt async_status dnf group_by package".split(), "ansible.posix": ["at"]}
 ALIASES = {"ansible.builtin.dnf": ["ansible.builtin.yum", "yum"], "ansible.builtin.systemd_service": ["ansible.builtin.systemd", "systemd"]}
 # Free-form text is no parameter of the argument spec.
 FREE_FORM = {"command", "shell", "script", "raw", "include_vars"}
@@ -63,6 +63,9 @@ CORRECTIONS = {
     ("package", "name"): {"type": "raw", "required": True},
     # The action asks for nothing: without a state the package manager's module takes its default.
     ("package", "state"): {"required": False, "default": "present"},
+    # The action plugins look themselves, and say it in words of their own.
+    ("add_host", "name"): {"required": False},
+    ("group_by", "key"): {"required": False},
     ("group_by", "parents"): {"default": ["all"]},
 }
 # Internal parameters that playbooks give all the same.

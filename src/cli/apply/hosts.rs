@@ -3,6 +3,7 @@
 
 use super::super::console::Console;
 use super::super::inventory::Inventories;
+use super::cache::Cache;
 use super::later::Source;
 use crate::apply::{self, Blobs, Session, World};
 use crate::compile::Compiled;
@@ -21,6 +22,7 @@ use std::rc::Rc;
 /// What is known from playbook to playbook.
 pub(super) struct Hosts {
     pub inventories: Inventories,
+    cache: Cache,
     /// `--limit`.
     pub limit: Option<String>,
     sessions: IndexMap<String, Session>,
@@ -105,8 +107,8 @@ const RESERVED: [&str; 70] = [
 ];
 
 impl Hosts {
-    pub fn new(inventories: Inventories, limit: Option<String>) -> Hosts {
-        Hosts { inventories, limit, sessions: IndexMap::new(), failed: BTreeSet::new(), warned: BTreeSet::new() }
+    pub fn new(inventories: Inventories, limit: Option<String>, cache: Cache) -> Hosts {
+        Hosts { inventories, cache, limit, sessions: IndexMap::new(), failed: BTreeSet::new(), warned: BTreeSet::new() }
     }
 
     /// Runs the plays of a playbook that lies in `directory`. True: no host failed.
@@ -119,10 +121,11 @@ impl Hosts {
     ) -> anyhow::Result<bool> {
         let runner = SystemRunner::with_environment(std::env::vars_os()).in_directory(directory);
         for play in &compiled.plan.plays {
-            let named = self.named(play, &options.extra, directory)?;
+            let patterns = patterns(play, &options.extra)?;
+            let named = self.matched(&patterns, directory)?;
             let hosts: Vec<String> = named.iter().filter(|h| !self.failed.contains(*h)).cloned().collect();
             self.warn_of_names(play, &options.extra);
-            console.begin_play(&apply::title(play));
+            console.begin_play(play.name.as_deref().unwrap_or(&patterns.join(",")));
             if named.is_empty() {
                 console.no_hosts_matched();
                 continue;
@@ -142,7 +145,14 @@ impl Hosts {
                     options,
                     later: Some(source),
                 };
-                let mut session = self.sessions.swap_remove(host).unwrap_or_else(|| Session::new(&world));
+                let mut session = match self.sessions.shift_remove(host) {
+                    Some(session) => session,
+                    None => {
+                        let mut session = Session::new(&world);
+                        session.recall(&self.cache.load(host)?);
+                        session
+                    }
+                };
                 session.refresh(&inventory, &hosts);
                 for (other, known) in &self.sessions {
                     session.see(other, &known.seen());
@@ -152,13 +162,23 @@ impl Hosts {
                     self.failed.insert(host.clone());
                 }
                 self.inventories.add(session.additions());
+                self.cache.save(host, &session.facts())?;
                 self.sessions.insert(host.clone(), session);
+            }
+            // A play that no host survives is the last.
+            if hosts.iter().all(|h| self.failed.contains(h)) {
+                break;
             }
         }
         let mut recaps: Vec<_> = self.sessions.iter().map(|(host, s)| (host.clone(), s.report().recap)).collect();
         recaps.sort_by(|(a, _), (b, _)| a.cmp(b));
         console.recaps(&recaps);
         Ok(self.failed.is_empty())
+    }
+
+    /// Forgets the facts that earlier runs kept of the hosts of the inventory.
+    pub fn forget(&mut self) -> anyhow::Result<()> {
+        self.inventories.all()?.iter().try_for_each(|host| self.cache.forget(host))
     }
 
     /// Variables that take a name which Ansible or Jinja uses itself.
@@ -172,25 +192,34 @@ impl Hosts {
         }
     }
 
-    /// The hosts of a play that are this machine. Names may be templates over extra variables and the play's own.
+    /// The hosts of a play that are this machine.
     pub fn named(&mut self, play: &Play, extra: &Map, directory: &Path) -> anyhow::Result<Vec<String>> {
-        let mut vars = play.keywords.vars.clone();
-        vars.extend(extra.iter().map(|(k, v)| (k.clone(), v.clone())));
-        let known = Known(vars);
-        let templar = Templar::new(&known, &known);
-        let mut patterns = Vec::new();
-        for pattern in &play.hosts {
-            match templar.value(&Data::str(pattern)).with_context(|| format!("evaluating `hosts: {pattern}`"))? {
-                Data::List(list) => patterns.extend(list.iter().map(crate::spec::python_str)),
-                one => patterns.push(crate::spec::python_str(&one)),
-            }
-        }
-        let ours = self.inventories.ours(&patterns, self.limit.as_deref(), directory)?;
+        self.matched(&patterns(play, extra)?, directory)
+    }
+
+    fn matched(&mut self, patterns: &[String], directory: &Path) -> anyhow::Result<Vec<String>> {
+        let ours = self.inventories.ours(patterns, self.limit.as_deref(), directory)?;
         for pattern in ours.unknown {
             super::super::console::warn(&format!("Could not match supplied host pattern, ignoring: {pattern}"));
         }
         Ok(ours.hosts)
     }
+}
+
+/// The patterns of a play. They may be templates over extra variables and the play's own.
+fn patterns(play: &Play, extra: &Map) -> anyhow::Result<Vec<String>> {
+    let mut vars = play.keywords.vars.clone();
+    vars.extend(extra.iter().map(|(k, v)| (k.clone(), v.clone())));
+    let known = Known(vars);
+    let templar = Templar::new(&known, &known);
+    let mut patterns = Vec::new();
+    for pattern in &play.hosts {
+        match templar.value(&Data::str(pattern)).with_context(|| format!("evaluating `hosts: {pattern}`"))? {
+            Data::List(list) => patterns.extend(list.iter().map(crate::spec::python_str)),
+            one => patterns.push(crate::spec::python_str(&one)),
+        }
+    }
+    Ok(patterns)
 }
 
 /// Variables that are there before a play begins; there are no files to look up.

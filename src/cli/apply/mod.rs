@@ -1,5 +1,6 @@
 //! `apply` and `plan`: compile a playbook and run it here, in ansible-playbook's manner.
 
+mod cache;
 mod hosts;
 mod later;
 mod listing;
@@ -16,6 +17,7 @@ use crate::source::Tree;
 use crate::vars::Vault;
 use crate::vars::vault::Keyring;
 use anyhow::Context;
+use cache::Cache;
 use hosts::Hosts;
 use later::Source;
 use report::Reporter;
@@ -82,7 +84,7 @@ struct Run {
     /// How many hosts at once; there is only this one
     #[arg(short, long, value_name = "FORKS")]
     forks: Option<u32>,
-    /// Facts are never kept from run to run, so there is nothing to clear
+    /// Forget the facts that earlier runs kept
     #[arg(long)]
     flush_cache: bool,
     /// Show more; -vv paths of tasks, -vvv whole results
@@ -121,8 +123,14 @@ fn playbooks(args: &Run, mode: &Mode, ui: &Ui) -> anyhow::Result<Exit> {
     }
     let mut inventories = Inventories::new(sources(args, &settings), &keyring);
     inventories.all_local = args.connection.is_some();
-    let mut hosts = Hosts::new(inventories, args.limit.clone());
-    let run = Prepared { args, mode, ui, settings: &settings, extra, keyring };
+    inventories.merge_hashes = settings.merges_hashes()?;
+    let cache = Cache::of(&settings)?;
+    let mut hosts = Hosts::new(inventories, args.limit.clone(), cache);
+    if args.flush_cache {
+        hosts.forget()?;
+    }
+    let merge_hashes = hosts.inventories.merge_hashes;
+    let run = Prepared { args, mode, ui, settings: &settings, extra, keyring, merge_hashes };
     for path in &args.playbooks {
         let exit = run.playbook(path, &mut hosts)?;
         if exit != Exit::Done {
@@ -140,6 +148,7 @@ struct Prepared<'a> {
     settings: &'a Settings,
     extra: Map,
     keyring: Rc<Keyring>,
+    merge_hashes: bool,
 }
 
 impl Prepared<'_> {
@@ -215,6 +224,7 @@ impl Prepared<'_> {
             // The tree is this machine.
             source_root: Some(String::new()),
             listing: false,
+            merge_hashes: self.merge_hashes,
             vault: Some(Rc::clone(&self.keyring) as Rc<dyn Vault>),
             jinja2_native: self.settings.flag("jinja2_native") == Some(true),
         }

@@ -50,6 +50,8 @@ pub(super) struct Inventories {
     own: String,
     /// Every host is this machine, unless the inventory says how else to reach it (`-c local`).
     pub all_local: bool,
+    /// Dictionaries of one name are merged (`hash_behaviour`).
+    pub merge_hashes: bool,
     /// What was read last, for this playbook directory.
     read: Option<(PathBuf, inventory::Inventory)>,
 }
@@ -87,6 +89,7 @@ impl Inventories {
             added: Vec::new(),
             own: own.trim().split('.').next().unwrap_or_default().to_owned(),
             all_local: false,
+            merge_hashes: false,
             read: None,
         }
     }
@@ -101,7 +104,8 @@ impl Inventories {
                     facts: None,
                     keyring: &self.keyring,
                 };
-                inventory::read_with(&sources, &self.added)?
+                let how = inventory::Grown { added: &self.added, merge_hashes: self.merge_hashes };
+                inventory::read_with(&sources, &how)?
             }
         };
         Ok(&self.read.insert((playbook_dir.to_owned(), fresh)).1)
@@ -134,6 +138,13 @@ impl Inventories {
             _ => return Err(view::unknown(inventory, &own)),
         };
         Ok(Ours { hosts, unknown })
+    }
+
+    /// All hosts, and this machine.
+    pub fn all(&mut self) -> anyhow::Result<Vec<String>> {
+        let inventory = self.inventory(Path::new("."))?;
+        let named = inventory.hosts().map(|h| inventory.name(h).to_owned());
+        Ok(named.chain(["localhost".to_owned()]).collect())
     }
 
     /// What a host sees.

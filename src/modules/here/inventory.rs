@@ -9,7 +9,9 @@ use crate::spec::Args;
 pub fn add_host(_: &Context, args: &Args) -> Result<Outcome, Failure> {
     if let Some(raw) = args.get("_raw_params") {
         let kind = raw.type_name();
-        return Err(Failure::new(format!("Invalid raw parameters passed, requires a dictonary/mapping got a  {kind}")));
+        return Err(Failure::new(format!(
+            "Invalid raw parameters passed, requires a dictonary/mapping got a  <class '{kind}'>"
+        )));
     }
     let name = args.text("name").ok_or_else(|| Failure::new("name, host or hostname needs to be provided"))?;
     let (name, port) = address(&name);

@@ -2,6 +2,7 @@
 //! inventory of the run, which no node does at boot. Nothing here is in the executor.
 
 mod async_status;
+mod at;
 mod fetch;
 mod inventory;
 mod package;
@@ -13,6 +14,7 @@ pub(super) fn find(name: &str) -> Option<Run> {
     let run: Run = match name {
         "ansible.builtin.add_host" => inventory::add_host,
         "ansible.builtin.group_by" => inventory::group_by,
+        "ansible.posix.at" => at::run,
         "ansible.builtin.async_status" => async_status::run,
         "ansible.builtin.fetch" => fetch::run,
         "ansible.builtin.apt" => package::apt,

@@ -3,7 +3,7 @@
 
 use super::pool::{Definition, NameId, Place, Pool, number};
 use super::{Error, Named};
-use crate::plan::Data;
+use crate::plan::{Data, Map};
 use indexmap::IndexMap;
 use std::collections::{HashMap, HashSet};
 
@@ -39,12 +39,24 @@ pub struct Graph {
     pub groups: Vec<Group>,
     group_index: HashMap<String, u32>,
     pub hosts: IndexMap<String, Host>,
+    /// Dictionaries of one name are merged instead of replaced.
+    pub merge_hashes: bool,
 }
 
 impl Graph {
+    /// Where merged dictionaries go, if any are.
+    pub fn merging(&mut self) -> Option<&mut Pool> {
+        self.merge_hashes.then_some(&mut self.pool)
+    }
+
     pub fn new() -> Graph {
-        let mut graph =
-            Graph { pool: Pool::default(), groups: Vec::new(), group_index: HashMap::new(), hosts: IndexMap::new() };
+        let mut graph = Graph {
+            pool: Pool::default(),
+            groups: Vec::new(),
+            group_index: HashMap::new(),
+            hosts: IndexMap::new(),
+            merge_hashes: false,
+        };
         let (all, ungrouped) = (graph.add_group("all"), graph.add_group("ungrouped"));
         graph.link(all, ungrouped);
         graph
@@ -231,14 +243,24 @@ impl Graph {
     }
 }
 
-/// The last definition of each name, sorted by name.
-pub fn settled(mut vars: Vec<Definition>) -> Vec<Definition> {
+/// The last definition of each name, sorted by name; with a pool, dictionaries of one name merged.
+pub fn settled(mut vars: Vec<Definition>, mut pool: Option<&mut Pool>) -> Vec<Definition> {
     // A stable sort keeps later ones after earlier ones.
     vars.sort_by_key(|d| d.name);
     let mut kept: Vec<Definition> = Vec::with_capacity(vars.len());
     for var in vars {
         match kept.last_mut() {
-            Some(last) if last.name == var.name => *last = var,
+            Some(last) if last.name == var.name => {
+                let below = last.value;
+                *last = var;
+                if let Some(pool) = pool.as_deref_mut()
+                    && let (Data::Map(below), Data::Map(above)) =
+                        (pool.value(below).as_ref(), pool.value(var.value).as_ref())
+                {
+                    let both = Data::Map(combined(below, above));
+                    last.value = pool.add(both);
+                }
+            }
             _ => kept.push(var),
         }
     }
@@ -248,4 +270,17 @@ pub fn settled(mut vars: Vec<Definition>) -> Vec<Definition> {
 /// The definition of a name among settled ones.
 pub fn find(vars: &[Definition], name: NameId) -> Option<&Definition> {
     vars.binary_search_by_key(&name, |d| d.name).ok().map(|at| &vars[at])
+}
+
+/// A dictionary over another: dictionaries in both are merged, everything else is replaced.
+fn combined(below: &Map, above: &Map) -> Map {
+    let mut all = below.clone();
+    for (key, value) in above {
+        let value = match (all.get(key), value) {
+            (Some(Data::Map(below)), Data::Map(above)) => Data::Map(combined(below, above)),
+            _ => value.clone(),
+        };
+        all.insert(key.clone(), value);
+    }
+    all
 }

@@ -176,16 +176,26 @@ struct Chain {
 
 /// Reads inventories.
 pub fn read(sources: &Sources) -> Result<Inventory, Error> {
-    read_with(sources, &[])
+    read_with(sources, &Grown::default())
 }
 
-/// Reads inventories, and takes what a run has added to them.
-pub fn read_with(sources: &Sources, added: &[Added]) -> Result<Inventory, Error> {
+/// What a run does to inventories.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Grown<'a> {
+    /// Hosts and groups that its tasks added.
+    pub added: &'a [Added],
+    /// Dictionaries of one name are merged instead of replaced.
+    pub merge_hashes: bool,
+}
+
+/// Reads inventories, and takes what a run does to them.
+pub fn read_with(sources: &Sources, grown: &Grown) -> Result<Inventory, Error> {
     let mut graph = Graph::new();
+    graph.merge_hashes = grown.merge_hashes;
     for source in sources.inventories {
         read_source(source, &mut graph, (sources.keyring, 0))?;
     }
-    for added in added {
+    for added in grown.added {
         add(added, &mut graph)?;
     }
     graph.reconcile();
@@ -355,7 +365,7 @@ fn complete(mut graph: Graph, places: &[PathBuf], sources: &Sources) -> Result<I
         for folder in &host_folders {
             vars.extend(folder.load(name, &mut graph, sources.keyring)?);
         }
-        implicit.insert(name, settled(vars));
+        implicit.insert(name, settled(vars, graph.merging()));
     }
     if let Some(cache) = sources.facts {
         files::facts(cache, &mut graph)?;
@@ -364,7 +374,7 @@ fn complete(mut graph: Graph, places: &[PathBuf], sources: &Sources) -> Result<I
 }
 
 fn joined(graph: Graph, beside: &[Vec<Vec<Definition>>]) -> Inventory {
-    let Graph { pool, groups, hosts, .. } = graph;
+    let Graph { mut pool, groups, hosts, merge_hashes, .. } = graph;
     let mut of: Vec<Vec<u32>> = vec![Vec::new(); hosts.len()];
     let mut order: Vec<u32> = (1..number(groups.len())).collect();
     let rank = |g: &u32| {
@@ -377,7 +387,7 @@ fn joined(graph: Graph, beside: &[Vec<Vec<Definition>>]) -> Inventory {
             of[*host as usize].push(group);
         }
     }
-    let mut chains: Vec<Chain> = vec![merged(&groups, beside, &[])];
+    let mut chains: Vec<Chain> = vec![merged(&groups, beside, &[], merge_hashes.then_some(&mut pool))];
     let mut known: HashMap<Vec<u32>, u32> = [(Vec::new(), 0)].into_iter().collect();
     let mut done = IndexMap::with_capacity(hosts.len());
     for ((name, host), chain) in hosts.into_iter().zip(of) {
@@ -385,19 +395,25 @@ fn joined(graph: Graph, beside: &[Vec<Vec<Definition>>]) -> Inventory {
             Some(id) => *id,
             None => {
                 let id = number(chains.len());
-                chains.push(merged(&groups, beside, &chain));
+                chains.push(merged(&groups, beside, &chain, merge_hashes.then_some(&mut pool)));
                 known.insert(chain, id);
                 id
             }
         };
-        done.insert(name, Host { chain, own: settled(host.vars), source: host.source });
+        let mut own = host.vars;
+        if merge_hashes {
+            // A host's dictionaries are merged over its groups'.
+            own.splice(0..0, chains[chain as usize].vars.iter().copied());
+        }
+        let own = settled(own, merge_hashes.then_some(&mut pool));
+        done.insert(name, Host { chain, own, source: host.source });
     }
     let group_index = groups.iter().enumerate().map(|(at, g)| (g.name.clone(), number(at))).collect();
     Inventory { pool, groups, group_index, hosts: done, chains, implicit: HashMap::new() }
 }
 
 /// Precedence 3 to 7, lowest first: `all` and the groups in the inventory, then their files.
-fn merged(groups: &[Group], beside: &[Vec<Vec<Definition>>], chain: &[u32]) -> Chain {
+fn merged(groups: &[Group], beside: &[Vec<Vec<Definition>>], chain: &[u32], pool: Option<&mut Pool>) -> Chain {
     let mut vars: Vec<Definition> = Vec::new();
     for group in std::iter::once(&0).chain(chain) {
         vars.extend(&groups[*group as usize].vars);
@@ -412,7 +428,7 @@ fn merged(groups: &[Group], beside: &[Vec<Vec<Definition>>], chain: &[u32]) -> C
     }
     let mut names: Vec<String> = chain.iter().map(|g| groups[*g as usize].name.clone()).collect();
     names.sort();
-    Chain { names, vars: settled(vars) }
+    Chain { names, vars: settled(vars, pool) }
 }
 
 impl Inventory {

@@ -174,16 +174,15 @@ def run(target, binary, deadline):
         env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
         env |= {"TARGET_BOOT": "1"} if target.name in BOOTED else {}
         env |= {"TARGET_LOOP": "1"} if target.name in LOOPED else {}
-        log = base / "log"
-        with log.open("wb") as output:
-            try:
-                limit = deadline * (1 + len(target.setups())) + 30
-                streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
-                subprocess.run(command, env=env, timeout=limit, check=False, **streams)
-            except subprocess.TimeoutExpired:
-                pass
+        # A pipe, for a target that opens /dev/stderr would truncate a file.
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        limit = deadline * (1 + len(target.setups())) + 30
+        try:
+            output = subprocess.run(command, env=env, timeout=limit, check=False, **streams).stdout
+        except subprocess.TimeoutExpired as late:
+            output = late.output or b""
         console = upper / "ci/console.log"
-        text = (console if console.exists() else log).read_text(errors="replace")
+        text = console.read_text(errors="replace") if console.exists() else output.decode(errors="replace")
         rc = upper / "ci/rc"
         return Result(int(rc.read_text()) if rc.exists() and rc.read_text().strip() else -1, text)
     finally:

@@ -7,7 +7,7 @@ pub static SPEC: ModuleSpec = ModuleSpec {
     name: "ansible.builtin.add_host",
     params: &[
         Param { name: "groups", aliases: &["group", "groupname"], kind: Kind::List(&Kind::Str), ..Param::DEFAULT },
-        Param { name: "name", aliases: &["host", "hostname"], required: true, ..Param::DEFAULT },
+        Param { name: "name", aliases: &["host", "hostname"], ..Param::DEFAULT },
     ],
     any_params: true,
     ..ModuleSpec::DEFAULT

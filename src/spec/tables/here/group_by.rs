@@ -6,7 +6,7 @@ use crate::spec::{Kind, ModuleSpec, Param};
 pub static SPEC: ModuleSpec = ModuleSpec {
     name: "ansible.builtin.group_by",
     params: &[
-        Param { name: "key", required: true, ..Param::DEFAULT },
+        Param { name: "key", ..Param::DEFAULT },
         Param { name: "parents", kind: Kind::List(&Kind::Str), default: Some("[\"all\"]"), ..Param::DEFAULT },
     ],
     any_params: true,

@@ -5,11 +5,20 @@ use crate::spec::ModuleSpec;
 mod add_host;
 mod apt;
 mod async_status;
+mod at;
 mod dnf;
 mod fetch;
 mod group_by;
 mod package;
 
 /// Every table, by short name.
-pub(in crate::spec) static HERE: &[&ModuleSpec] =
-    &[&add_host::SPEC, &apt::SPEC, &async_status::SPEC, &dnf::SPEC, &fetch::SPEC, &group_by::SPEC, &package::SPEC];
+pub(in crate::spec) static HERE: &[&ModuleSpec] = &[
+    &add_host::SPEC,
+    &apt::SPEC,
+    &async_status::SPEC,
+    &at::SPEC,
+    &dnf::SPEC,
+    &fetch::SPEC,
+    &group_by::SPEC,
+    &package::SPEC,
+];
