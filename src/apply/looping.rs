@@ -140,7 +140,15 @@ impl<'p> Run<'p> {
         let Some(Loop { label: Some(label), .. }) = &task.loop_ else { return item.clone() };
         let files = TaskFiles::new(self, frame);
         let templar = self.templar(scope, &files);
-        templar.value(label).unwrap_or_else(|_| label.clone())
+        match templar.value(label) {
+            Ok(label) => label,
+            Err(e) => {
+                done.put("failed", Data::Bool(true));
+                done.put("changed", Data::Bool(false));
+                done.put("msg", Data::Unsafe(format!("Failed to template loop_control.label: {e}")));
+                label.clone()
+            }
+        }
     }
 }
 

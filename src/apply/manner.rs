@@ -112,6 +112,11 @@ impl<'p> Run<'p> {
             return Ok(None);
         }
         let user = variable("ansible_become_user", user)?;
+        #[cfg(feature = "builder")]
+        if self.world.options.verbosity > 3 {
+            let name = user.as_ref().and_then(Data::as_str).filter(|u| !u.is_empty()).unwrap_or("root");
+            self.listener.borrow_mut().becoming(name);
+        }
         Ok(user.as_ref().and_then(Data::as_str).filter(|u| !matches!(*u, "" | "root")).map(str::to_owned))
     }
 

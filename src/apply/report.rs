@@ -82,6 +82,9 @@ pub trait Listener {
     fn no_hosts(&mut self);
     /// The plays are over.
     fn recap(&mut self, recap: &Recap);
+    /// A task is run as a user (`-vvvv`).
+    #[cfg(feature = "builder")]
+    fn becoming(&mut self, _user: &str) {}
     /// A task that would be met, with its tags (`--list-tasks`).
     #[cfg(feature = "builder")]
     fn listed(&mut self, _task: &TaskStart, _tags: &[String]) {}

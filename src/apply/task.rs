@@ -199,6 +199,9 @@ impl<'p> Run<'p> {
                 break;
             }
             let mut done = self.item(task, module, frame, &inner);
+            if let Some(name) = &task.register {
+                inner.set_local(name, Data::Map(done.registered()));
+            }
             let label = self.describe_item(task, frame, &inner, &items[index], &mut done);
             let outcome = self.outcome(task, frame, &inner, &done);
             self.tell(outcome, Some(&label), &done, module);

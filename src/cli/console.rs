@@ -233,6 +233,11 @@ impl Listener for Console<'_> {
         self.no_hosts_matched();
     }
 
+    fn becoming(&mut self, user: &str) {
+        let host = self.host.clone();
+        self.line(&format!("<{host}> BECOME {user}, in this process (Ansible: sudo -H -S -n -u {user})"));
+    }
+
     fn recap(&mut self, recap: &Recap) {
         self.recaps(&[(self.host.clone(), *recap)]);
     }
