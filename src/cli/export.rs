@@ -24,6 +24,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The group whose hosts are exported where no limit is given.
 const USUAL: &str = "compute_init";
+/// Defaults of roles.
+type Defaults = HashMap<String, Rc<Data>>;
+
 /// Hosts that are named in a message.
 const NAMED: usize = 4;
 
@@ -241,7 +244,7 @@ fn hosts(args: &Args, inventory: &Inventory) -> anyhow::Result<Vec<u32>> {
 }
 
 /// What the bundle's or the source's roles ask for, and their defaults; nothing where the source is refused.
-fn roles(args: &Args, ui: &Ui) -> anyhow::Result<Option<(Wanted, HashMap<String, Rc<Data>>)>> {
+fn roles(args: &Args, ui: &Ui) -> anyhow::Result<Option<(Wanted, Defaults)>> {
     if let Some(path) = &args.bundle {
         let verified = verify::open(path, &Trust::directory(&args.trust)?)?;
         let mut files: Vec<(String, Vec<u8>)> = Vec::new();

@@ -34,6 +34,8 @@ pub struct Made {
     pub dynamic: BTreeMap<String, String>,
 }
 
+/// What requests come to, as it is followed and as it is exported.
+type Answer = (Rc<Others>, Arc<IndexMap<String, Other>>);
 /// A variable of a host.
 type Var = (Rc<str>, Final);
 
@@ -71,7 +73,7 @@ struct Maker {
     follower: Follower,
     resolver: Resolver,
     /// By the requests that they answer.
-    others: HashMap<Requests, (Rc<Others>, Arc<IndexMap<String, Other>>)>,
+    others: HashMap<Requests, Answer>,
     groups: HashMap<GroupUses, Arc<Groups>>,
 }
 

@@ -13,7 +13,7 @@ use crate::sys::file::read_bounded;
 use crate::vars::{Conversion, Rendering, Templar};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 
 /// Directories whose files every node may have.
@@ -104,7 +104,7 @@ fn names(dir: &Path) -> io::Result<Vec<String>> {
     Ok(found)
 }
 
-fn render(world: &Rc<World>, host: u32, path: &PathBuf, source: &[u8]) -> Result<Vec<u8>, Problem> {
+fn render(world: &Rc<World>, host: u32, path: &Path, source: &[u8]) -> Result<Vec<u8>, Problem> {
     let scope = Scope { world: Rc::clone(world), host };
     let name = path.to_string_lossy();
     let how = Rendering { name: &name, conversion: Conversion::Text, playbook: false, ..Rendering::default() };

@@ -160,7 +160,7 @@ fn constant(e: &Expr) -> Option<&str> {
 
 fn number(e: &Expr) -> Option<i128> {
     match &e.kind {
-        Kind::Const(Value::Int(n)) => i128::try_from(n.clone()).ok(),
+        Kind::Const(Value::Int(n)) => Some(*n),
         _ => None,
     }
 }
