@@ -513,7 +513,7 @@ impl Parser {
                             return p.fail(bad);
                         }
                         if named.contains(&name) {
-                            return p.fail(&format!("keyword argument repeated: {name}"));
+                            return p.fail(format!("keyword argument repeated: {name}"));
                         }
                         p.at += 2;
                         named.push(name.clone());
