@@ -179,7 +179,8 @@ impl<'s, 'p> Scope<'s, 'p> {
         let role = self.role();
         Some(match name {
             "role_name" | "ansible_role_name" => text(&role?.role.name),
-            "role_path" => text(&self.run.source_path(&role?.role.path)),
+            // The author's, not from outside: conditions may hold it as a template.
+            "role_path" => Data::str(self.run.source_path(&role?.role.path)),
             "role_uuid" => text(&role?.key),
             "ansible_parent_role_names" => {
                 let parents = Some(self.including_roles()).filter(|p| !p.is_empty())?;
