@@ -96,8 +96,13 @@ impl<'p> Run<'p> {
 
     /// The module of a task.
     #[cfg(not(feature = "builder"))]
-    fn named_module<'m>(&self, module: &'m str, _: &Rc<Frame<'p>>, _: &Scope<'_, 'p>) -> Result<&'m str, String> {
-        Ok(module)
+    fn named_module<'m>(
+        &self,
+        module: &'m str,
+        _: &Rc<Frame<'p>>,
+        _: &Scope<'_, 'p>,
+    ) -> Result<std::borrow::Cow<'m, str>, String> {
+        Ok(module.into())
     }
 
     fn tagged(&self, task: &Task, frame: &Rc<Frame<'p>>, scope: &Scope<'_, 'p>) -> bool {
