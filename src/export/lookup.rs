@@ -97,17 +97,21 @@ fn call(text: &str, at: usize) -> Option<(String, usize)> {
     let quote = *bytes.get(first).filter(|b| matches!(b, b'"' | b'\''))?;
     let end = first + 1 + bytes[first + 1..].iter().position(|b| *b == quote)?;
     let plugin = text.get(first + 1..end)?.to_owned();
-    let (mut at, mut depth) = (open, 0_usize);
+    let (mut at, mut closers) = (open, Vec::new());
     while at < bytes.len() {
         match bytes[at] {
             b'"' | b'\'' => {
                 at = after_quote(bytes, at);
                 continue;
             }
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
+            b'(' => closers.push(b')'),
+            b'[' => closers.push(b']'),
+            b'{' => closers.push(b'}'),
+            byte @ (b')' | b']' | b'}') => {
+                if closers.pop() != Some(byte) {
+                    return None;
+                }
+                if closers.is_empty() {
                     return Some((plugin, at + 1));
                 }
             }

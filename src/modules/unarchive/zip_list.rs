@@ -25,7 +25,7 @@ pub fn members(bytes: &[u8]) -> Result<Vec<Member>, &'static str> {
     let from = bytes.len().saturating_sub(END_SIZE + COMMENT);
     let tail = &bytes[from..];
     let at = tail.windows(END.len()).rposition(|w| w == END).ok_or("it has no end record")?;
-    let end = &tail[at..];
+    let end = tail[at..].get(..END_SIZE).ok_or("its end record is cut short")?;
     let (count, offset) = (half(end, 10)?, word(end, 16)?);
     if offset == ELSEWHERE {
         return Err("it is a zip64 archive");
