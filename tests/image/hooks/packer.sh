@@ -5,7 +5,7 @@ files=$work/packer
 cp -r "$hooks/packer" "$files"
 vars() { echo -var "bundle=$1" -var "trust=$2" -var "binaries=$bin"; }
 # shellcheck disable=SC2046 # words
-packer validate $(vars "$work/good.tar.gz" "$work/keys") "$files"
+packer validate -syntax-only $(vars "$work/good.tar.gz" "$work/keys") "$files"
 refused "bundle" packer validate -var "trust=$work/keys" -var "binaries=$bin" "$files"
 # The same provisioners, on a machine that ssh reaches.
 mv "$files/ssh.pkr.hcl.example" "$files/ssh.pkr.hcl"
