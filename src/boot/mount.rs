@@ -49,6 +49,10 @@ pub enum Reached {
 /// Opens what `--export` or the configuration names: `nfs://HOST/PATH`, `http://` or `https://`, `file:///DIR` or a
 /// directory.
 pub fn given(source: &str) -> Result<Given, String> {
+    // Sources come from the firmware and the kernel's command line too, and go into a configuration that has lines.
+    if source.chars().any(char::is_control) {
+        return Err(format!("{source:?}: a source has no control characters"));
+    }
     if let Some(rest) = source.strip_prefix("nfs://") {
         let (host, path) = rest.split_once('/').ok_or_else(|| format!("{source}: no path after the host"))?;
         if host.is_empty() || path.is_empty() {
@@ -220,8 +224,8 @@ mod tests {
         assert!(matches!(given("file:///tmp"), Ok(Given::Directory(_, Ok(_)))));
         assert!(matches!(given("https://x/y"), Ok(Given::Web(url)) if url == "https://x/y"));
         assert!(matches!(given("/none/there"), Ok(Given::Directory(_, Err(_)))));
-        for bad in ["nfs://host", "nfs:///x", "ftp://x/y", ""] {
-            assert!(given(bad).is_err(), "{bad}");
+        for bad in ["nfs://host", "nfs:///x", "ftp://x/y", "", "https://x/\noutput = \"/etc/shadow", "/x\0y"] {
+            assert!(given(bad).is_err(), "{bad:?}");
         }
     }
 }
