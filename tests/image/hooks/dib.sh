@@ -19,7 +19,14 @@ mkdir "$work/root"
 tar --numeric-owner -xf "$work/image.tar" -C "$work/root"
 sound "$work/root"
 cmp "$work/root/usr/libexec/compute-init/compute-init-boot" "$bin/compute-init-boot"
-if grep -r 'COMPUTE_INIT_TRUST\|PRIVATE KEY' "$work/root/etc" 2> /dev/null; then fail "the build machine shows in the image"; fi
+# Nothing of the building machine: neither its variables nor what it signs with (the base brings ssh's host keys itself).
+if grep -rF -e COMPUTE_INIT_TRUST -e "$work" "$work/root/etc" "$work/root/usr" "$work/root/var" 2> /dev/null; then
+    fail "the building machine shows in the image"
+fi
+if grep -rF -f <(sed 1d "$work/site.key" | head -n 1) "$work/root" 2> /dev/null; then fail "the key that signs is there"; fi
+[ ! -e "$work/root/tmp/in_target.d" ] || fail "the element's data is left in the image"
 rm "$work/image.tar"
 COMPUTE_INIT_BUNDLE=$work/foreign.tar.gz refused "[B10]" create
+COMPUTE_INIT_BUNDLE=$work/none.tar.gz refused "there is no bundle" create
+COMPUTE_INIT_TRUST=$work/none.pem refused "there is no key" create
 [ ! -e "$work/image.tar" ] || fail "an image was made"

@@ -1,10 +1,11 @@
 # The RPM: built, installed into an empty root, upgraded, and the refusals of its build.
 need rpm
 top=$work/rpmbuild
+rpmbuild() { command rpmbuild --define "_topdir $top" --define "_tmppath $work/tmp" "$@"; }
 build() { # build BUNDLE KEY MORE...
     local bundle=$1 key=$2
     shift 2
-    rpmbuild --quiet -bb --define "_topdir $top" --define "binaries $bin" --define "bundle $bundle" \
+    rpmbuild --quiet -bb --define "binaries $bin" --define "bundle $bundle" \
         --define "trust $key" "$@" "$hooks/rpm/compute-init.spec"
 }
 build "$work/good.tar.gz" "$work/keys/site.pem"
@@ -31,7 +32,7 @@ refused "[B10]" build "$work/foreign.tar.gz" "$work/keys/site.pem"
 refused "[B03]" build "$work/cut.tar.gz" "$work/keys/site.pem"
 refused "[B01]" build "$work/missing.tar.gz" "$work/keys/site.pem"
 refused "missing.pem" build "$work/good.tar.gz" "$work/keys/missing.pem"
-refused "define bundle" rpmbuild -bb --define "_topdir $top" --define "binaries $bin" "$hooks/rpm/compute-init.spec"
+refused "define bundle" rpmbuild -bb --define "binaries $bin" "$hooks/rpm/compute-init.spec"
 echo 'resumee: slurm' > "$work/bad.yaml"
 refused "did you mean resume?" build "$work/good.tar.gz" "$work/keys/site.pem" --define "config $work/bad.yaml"
 [ -z "$(find "$top/RPMS" -name '*.rpm' 2> /dev/null)" ] || fail "a package was made"
