@@ -80,6 +80,7 @@ impl<'s> Search<'s> {
     /// Whether the pattern matches at `at`.
     pub fn matches_at(&mut self, at: usize) -> Result<bool, String> {
         self.slots.fill(UNSET);
+        self.pay(self.slots.len() / 64);
         self.frames.clear();
         self.start = at;
         let Some(end) = self.run(0, at)? else { return Ok(false) };
@@ -115,6 +116,11 @@ impl<'s> Search<'s> {
         }
     }
 
+    /// Takes what a single step costs beyond the usual, about as many characters or slots as are gone through.
+    fn pay(&mut self, more: usize) {
+        self.steps = self.steps.saturating_sub(more);
+    }
+
     /// One instruction: the next one and where; `None` where it fails.
     fn step(&mut self, op: &'s Op, pc: usize, at: usize) -> Result<Option<(usize, usize)>, String> {
         let then = |holds: bool| holds.then_some((pc + 1, at));
@@ -141,6 +147,7 @@ impl<'s> Search<'s> {
             Op::Again { slot, bounds } => then(self.another(*slot, *bounds, at)),
             Op::Reference(number, fold) => {
                 let Some((start, end)) = self.span(*number) else { return Ok(None) };
+                self.pay(end - start);
                 let mut rest = self.text[at..].chars();
                 let same = self.text[start..end].chars().all(|a| rest.next().is_some_and(|b| fold.equal(a, b)));
                 same.then(|| (pc + 1, self.text.len() - rest.as_str().len()))
@@ -177,7 +184,7 @@ impl<'s> Search<'s> {
             }
         }
         // A long run takes its time, too.
-        self.steps = self.steps.saturating_sub(count as usize);
+        self.pay(count as usize);
         if count < bounds.min {
             return None;
         }
@@ -230,6 +237,7 @@ impl<'s> Search<'s> {
             0 => Some(at),
             back => self.text[..at].char_indices().nth_back(back - 1).map(|(start, _)| start),
         };
+        self.pay(back.min(at));
         let base = self.frames.len();
         let found = match start {
             Some(start) => self.sealed(pc + 1, start)?.is_some(),

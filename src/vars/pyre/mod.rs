@@ -14,12 +14,15 @@ mod template;
 mod tests;
 mod unicode;
 
+use crate::plan::limits;
 use engine::Search;
 use program::Program;
 pub use template::Template;
 
 /// Bytes of a pattern.
 const PATTERN: usize = 64 << 10;
+/// Groups of all matches of one text together: each takes memory, whether it matched or not.
+const SPANS: usize = 2_000_000;
 
 /// Flags of `re.compile`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,15 +106,32 @@ impl Regex {
     /// All matches in turn, as `re.finditer` gives them.
     pub fn find_all<'t>(&self, text: &'t str) -> Result<Vec<Captures<'t>>, String> {
         let mut found: Vec<Captures<'t>> = Vec::new();
+        self.each(text, 0, |captures| {
+            found.push(captures);
+            if found.len() * (self.groups + 1) > SPANS {
+                return Err("the pattern matches too often".to_owned());
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Hands on at most `count` matches in turn, all of them for 0.
+    fn each<'t>(
+        &self,
+        text: &'t str,
+        count: usize,
+        mut take: impl FnMut(Captures<'t>) -> Result<(), String>,
+    ) -> Result<(), String> {
         let mut search = Search::new(&self.program, text);
-        let (mut at, mut after_empty) = (0, false);
-        while search.find(at, after_empty)? {
+        let (mut at, mut after_empty, mut done) = (0, false, 0);
+        while (count == 0 || done < count) && search.find(at, after_empty)? {
             let captures = self.captures(&search, text);
             let (start, end) = captures.span();
-            (at, after_empty) = (end, start == end);
-            found.push(captures);
+            (at, after_empty, done) = (end, start == end, done + 1);
+            take(captures)?;
         }
-        Ok(found)
+        Ok(())
     }
 
     fn captures<'t>(&self, search: &Search, text: &'t str) -> Captures<'t> {
@@ -122,15 +142,16 @@ impl Regex {
     pub fn replace(&self, text: &str, template: &Template, count: usize) -> Result<String, String> {
         let mut out = String::with_capacity(text.len());
         let mut copied = 0;
-        for (done, captures) in self.find_all(text)?.into_iter().enumerate() {
-            if count != 0 && done == count {
-                break;
-            }
+        self.each(text, count, |captures| {
             let (start, end) = captures.span();
             out.push_str(&text[copied..start]);
             template.expand(&captures, &mut out);
             copied = end;
-        }
+            if out.len() > limits::RENDERED {
+                return Err("the text with its replacements is too large".to_owned());
+            }
+            Ok(())
+        })?;
         out.push_str(&text[copied..]);
         Ok(out)
     }

@@ -79,11 +79,13 @@ impl Parser {
         hit
     }
 
-    fn alternatives(&mut self) -> Result<Node, String> {
+    fn deeper(&mut self) -> Result<(), String> {
         self.depth += 1;
-        if self.depth > DEPTH {
-            return Err("pattern is nested too deeply".to_owned());
-        }
+        if self.depth > DEPTH { Err("pattern is nested too deeply".to_owned()) } else { Ok(()) }
+    }
+
+    fn alternatives(&mut self) -> Result<Node, String> {
+        self.deeper()?;
         let mut all = vec![self.sequence()?];
         while self.accept('|') {
             all.push(self.sequence()?);
@@ -373,9 +375,11 @@ impl Parser {
             }
         }
         let flags = self.flags;
+        self.deeper()?;
         let yes = self.sequence()?;
         let no = if self.accept('|') { self.sequence()? } else { Node::Sequence(Vec::new()) };
         self.flags = flags;
+        self.depth -= 1;
         if self.peek() == Some('|') {
             return Err("conditional backref with more than two branches".to_owned());
         }

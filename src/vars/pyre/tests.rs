@@ -59,6 +59,17 @@ fn gives_up_on_runaway_patterns() {
     let regex = Regex::new(r"^(?:(a|aa)+)+\1c$", Flags::default()).expect("the pattern is valid");
     assert!(regex.search(&("a".repeat(64) + "b")).is_err());
     assert!(Regex::new(&"(".repeat(500), Flags::default()).is_err());
+    assert!(Regex::new(&("()".to_owned() + &"(?(1)".repeat(10_000)), Flags::default()).is_err());
+    // Each of these takes long in few steps, or memory in few matches.
+    let long = "a".repeat(1_000_000);
+    for pattern in [r"(a{300000})(?:b|\1|(?=\1))*?c", "(?:(?<=a{300000})|a)*c", &"()".repeat(15_000)] {
+        let regex = Regex::new(pattern, Flags::default()).expect("the pattern is valid");
+        assert!(regex.find_all(&long).is_err(), "{}", &pattern[..20]);
+    }
+    let nothing = Regex::new("", Flags::default()).expect("the pattern is valid");
+    let template = Template::new(&"x".repeat(1000), &nothing).expect("the template is valid");
+    assert!(nothing.replace(&long, &template, 0).is_err());
+    assert_eq!(nothing.replace(&long, &template, 1).map(|text| text.len()), Ok(1_001_000));
     // Counted, not unrolled.
     let regex = Regex::new("(?:(?:a{1000}){1000}){1000}", Flags::default()).expect("the pattern is valid");
     assert!(regex.search("aaa").expect("it is no riddle").is_none());
