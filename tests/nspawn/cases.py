@@ -65,13 +65,24 @@ def first_boot_ends_idle(cluster):
     check(cluster.node.says("id", "-u", "alice") == "2001", "alice has not the uid 2001")
 
 
+def held_down(cluster):
+    """How often Slurm has held the node down for having rebooted by itself."""
+    return cluster.control.says("cat", "/var/log/slurm/slurmctld.log").count("unexpectedly rebooted")
+
+
 def reboot_comes_back(cluster):
-    cluster.node.reboot()
-    found = until_ended(cluster, "ready")
-    check(found["recap"]["changed"] == 0, f"a second boot changes nothing, this one {found['recap']}")
-    until_idle(cluster)
-    log = cluster.control.says("cat", "/var/log/slurm/slurmctld.log")
-    check("unexpectedly rebooted" in log, "Slurm did not hold the node down, so nothing was proved")
+    """Every reboot ends idle. Slurm tells a reboot by whole seconds since it last heard of the node, which a ping can
+    spoil in a machine that boots in two: so it is rebooted until Slurm held it down once."""
+    before = held_down(cluster)
+    for _ in range(6):
+        cluster.node.reboot()
+        found = until_ended(cluster, "ready")
+        check(found["recap"]["changed"] == 0, f"a second boot changes nothing, this one {found['recap']}")
+        until_idle(cluster)
+        if held_down(cluster) > before:
+            break
+    else:
+        raise lab.Unmet("Slurm never held the node down, so nothing was proved")
     job_runs(cluster)
 
 
