@@ -18,6 +18,8 @@ use std::time::Instant;
 const PATH: usize = 4096;
 /// Directories that every root has: the child mounts over the first that is there, where nobody else sees it.
 const POINTS: [&str; 3] = ["/run", "/mnt", "/tmp"];
+/// Bytes of an answer that memory is taken for before they come.
+const AT_ONCE: u64 = 1 << 20;
 /// Entries of one directory.
 const ENTRIES: usize = 65_536;
 
@@ -110,7 +112,8 @@ fn answer(from: &mut impl Read, limit: u64) -> io::Result<Vec<u8>> {
     if length > limit {
         return Err(io::Error::from_raw_os_error(nix::libc::EFBIG));
     }
-    let mut bytes = Vec::new();
+    // Few reads for what is usual, and no memory for a length that only claims to be.
+    let mut bytes = Vec::with_capacity(length.min(AT_ONCE) as usize);
     from.take(length).read_to_end(&mut bytes)?;
     if bytes.len() as u64 != length {
         return Err(io::ErrorKind::UnexpectedEof.into());
@@ -123,8 +126,10 @@ fn reply(to: &mut impl Write, result: io::Result<Vec<u8>>) -> io::Result<()> {
         Ok(bytes) => (0, bytes),
         Err(e) => (e.raw_os_error().unwrap_or(nix::libc::EIO), Vec::new()),
     };
-    to.write_all(&errno.to_le_bytes())?;
-    to.write_all(&(bytes.len() as u64).to_le_bytes())?;
+    let mut head = [0; 12];
+    head[..4].copy_from_slice(&errno.to_le_bytes());
+    head[4..].copy_from_slice(&(bytes.len() as u64).to_le_bytes());
+    to.write_all(&head)?;
     to.write_all(&bytes)
 }
 

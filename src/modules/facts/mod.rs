@@ -22,7 +22,7 @@ pub(super) use local::from_json;
 use crate::plan::{Data, Key, Map};
 use crate::sys::command::{Command, Output, Runner};
 use crate::sys::order;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -194,6 +194,8 @@ pub struct Facts<'a> {
     known: RefCell<Map>,
     /// Collectors that have been asked, by their place in the table.
     asked: RefCell<HashSet<usize>>,
+    /// Names of network devices, as they were when first asked for: every unknown name may be one.
+    devices: OnceCell<Vec<String>>,
 }
 
 impl Facts<'static> {
@@ -216,7 +218,7 @@ impl<'a> Facts<'a> {
             environment: Vec::new(),
             fact_path: "/etc/ansible/facts.d".to_owned(),
         };
-        Facts { source, known: RefCell::default(), asked: RefCell::default() }
+        Facts { source, known: RefCell::default(), asked: RefCell::default(), devices: OnceCell::new() }
     }
 
     /// Facts of a root that is not the machine's own.
@@ -253,8 +255,15 @@ impl<'a> Facts<'a> {
     }
 
     fn is_interface(&self, name: &str) -> bool {
-        !name.contains('/')
-            && self.source.names("/sys/class/net").iter().any(|n| n.replace([':', '-'], "_") == name.replace('-', "_"))
+        let same = |device: &String| {
+            let plain = |c: char| if matches!(c, ':' | '-') { '_' } else { c };
+            device.chars().map(plain).eq(name.chars().map(|c| if c == '-' { '_' } else { c }))
+        };
+        self.devices().iter().any(same)
+    }
+
+    fn devices(&self) -> &[String] {
+        self.devices.get_or_init(|| self.source.names("/sys/class/net"))
     }
 
     /// Asks a collector, once. False where it was asked before.
@@ -273,7 +282,7 @@ impl<'a> Facts<'a> {
     /// The names of all facts that may be told, interfaces included, without `ansible_`. Costs next to nothing.
     pub fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = COLLECTORS.iter().flat_map(|c| c.names).map(|n| (*n).to_owned()).collect();
-        names.extend(self.source.names("/sys/class/net").into_iter().map(|n| n.replace(':', "_")));
+        names.extend(self.devices().iter().map(|n| n.replace(':', "_")));
         names
     }
 

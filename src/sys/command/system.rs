@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -75,7 +75,11 @@ impl SystemRunner {
         let mut child = std::process::Command::new(&full);
         child.arg0(program).args(&command.argv[1..]).env_clear();
         child.envs(self.environment.iter().map(|(k, v)| (k, v))).envs(command.env.iter().map(|(k, v)| (k, v)));
-        child.current_dir(command.cwd.as_deref().unwrap_or(&self.directory));
+        // A child that is to run where we are, as who we are, is spawned without a copy of our memory.
+        let directory = command.cwd.as_deref().unwrap_or(&self.directory);
+        if !std::env::current_dir().is_ok_and(|here| here == directory) {
+            child.current_dir(directory);
+        }
         child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         if !command.detached {
             child.process_group(0);
@@ -95,7 +99,8 @@ impl Runner for SystemRunner {
         let mut child = self.spawn(command)?;
         let shown = || command.argv[0].to_string_lossy().into_owned();
         let mut pipes = Pipes::of(&mut child, command.stdin.clone());
-        let status = match converse(&mut child, &mut pipes, deadline) {
+        let end_of = ending(&child);
+        let status = match converse(&mut child, &mut pipes, end_of.as_ref(), deadline) {
             Ok(status) => status,
             Err(why) => {
                 end(&mut child);
@@ -184,12 +189,7 @@ impl Pipes {
         fds.extend(self.input.as_ref().map(|f| PollFd::new(f.as_fd(), PollFlags::POLLOUT)));
         fds.extend(self.out.as_ref().map(|f| PollFd::new(f.as_fd(), PollFlags::POLLIN)));
         fds.extend(self.err.as_ref().map(|f| PollFd::new(f.as_fd(), PollFlags::POLLIN)));
-        let timeout = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
-        match poll(&mut fds, timeout) {
-            Ok(ready) => Ok(ready > 0),
-            Err(Errno::EINTR) => Ok(true),
-            Err(e) => Err(e.into()),
-        }
+        wait_for(&mut fds, wait)
     }
 
     fn exchange(&mut self) {
@@ -233,14 +233,30 @@ fn non_blocking(fd: BorrowedFd) {
     }
 }
 
+/// A descriptor that is readable once the child has ended: pidfd_open(2), where the kernel has it (5.3, and earlier in
+/// those of distributions).
+#[expect(unsafe_code, reason = "the C library of older systems has no function for this call")]
+fn ending(child: &Child) -> Option<OwnedFd> {
+    // SAFETY: the call takes two numbers; the descriptor that it returns is new and nobody else's. It closes on exec.
+    unsafe {
+        let fd = nix::libc::syscall(nix::libc::SYS_pidfd_open, nix::libc::c_long::from(child.id()), 0_i64);
+        i32::try_from(fd).ok().filter(|fd| *fd >= 0).map(|fd| OwnedFd::from_raw_fd(fd))
+    }
+}
+
 /// Feeds and reads the child until it ended (`Some`) or the deadline passed (`None`).
-fn converse(child: &mut Child, pipes: &mut Pipes, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+fn converse(
+    child: &mut Child,
+    pipes: &mut Pipes,
+    end_of: Option<&OwnedFd>,
+    deadline: Instant,
+) -> io::Result<Option<ExitStatus>> {
+    let left = || deadline.saturating_duration_since(Instant::now());
     while pipes.open() {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        if left().is_zero() {
             return Ok(None);
         }
-        let ready = pipes.wait(left.min(TICK))?;
+        let ready = pipes.wait(left().min(TICK))?;
         pipes.exchange();
         // A daemon that the command left behind may hold its pipes for ever; the command is over all the same.
         if !ready && let Some(status) = child.try_wait()? {
@@ -254,11 +270,27 @@ fn converse(child: &mut Child, pipes: &mut Pipes, deadline: Instant) -> io::Resu
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
-        if Instant::now() >= deadline {
+        if left().is_zero() {
             return Ok(None);
         }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(TICK);
+        match end_of {
+            Some(fd) => wait_for(&mut [PollFd::new(fd.as_fd(), PollFlags::POLLIN)], left())?,
+            None => {
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(TICK);
+                false
+            }
+        };
+    }
+}
+
+/// Waits up to `wait`, in whole milliseconds upwards. Whether there was something, or a signal.
+fn wait_for(fds: &mut [PollFd], wait: Duration) -> io::Result<bool> {
+    let wait = wait.max(Duration::from_millis(1));
+    match poll(fds, PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX)) {
+        Ok(ready) => Ok(ready > 0),
+        Err(Errno::EINTR) => Ok(true),
+        Err(e) => Err(e.into()),
     }
 }
 
