@@ -101,7 +101,7 @@ fn prepare(options: &Options) -> Result<(String, Outside), String> {
         return Err("compute-init-boot configures the whole node: run it as root".to_owned());
     }
     let switches = outside::switches(options);
-    let host = outside::host(options, switches.host.as_deref())?;
+    let host = outside::host(options, &switches)?;
     let outside = Outside::open(options, switches)?;
     if let Some(root) = &options.root {
         if options.early {

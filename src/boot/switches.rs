@@ -10,6 +10,8 @@ use std::path::Path;
 
 /// What every word of ours starts with.
 const PREFIX: &str = "compute-init.";
+/// systemd's own word for the host name; its last one counts.
+const MACHINE: &str = "systemd.hostname=";
 /// The names, for whoever mistypes one.
 const NAMES: [&str; 5] = ["disable", "metadata", "export", "host", "initramfs"];
 /// OEM strings, in SMBIOS.
@@ -24,6 +26,8 @@ pub struct Switches {
     pub disabled: Option<&'static str>,
     /// `host`: the node's short name.
     pub host: Option<String>,
+    /// `systemd.hostname`: what systemd will name this machine, once it runs.
+    pub machine: Option<String>,
     metadata: Option<String>,
     export: Option<String>,
     /// Words that mean nothing.
@@ -36,6 +40,9 @@ impl Switches {
         let mut found = Switches::default();
         let line = read_bounded(cmdline, limits::CMDLINE).unwrap_or_default();
         for word in String::from_utf8_lossy(&line).split_whitespace() {
+            if let Some(name) = word.strip_prefix(MACHINE) {
+                found.machine = Some(name.to_owned());
+            }
             found.word(word, "the kernel's command line");
         }
         // The kernel's own files have no length: read what there is, within the bound.
