@@ -188,7 +188,7 @@ fn conclude(session: &mut Session, result: Result<(), Stop>) -> Finished {
 fn drains(stop: &Stop) -> Option<String> {
     match stop.state {
         State::Failed => Some(stop.reason.clone().unwrap_or_else(|| "the boot failed".to_owned())),
-        State::Refused => Some(format!("refused: {}", stop.message)),
+        State::Refused => Some(format!("refused: {}", stop.reason.as_deref().unwrap_or(&stop.message))),
         _ => None,
     }
 }

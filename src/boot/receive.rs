@@ -198,8 +198,10 @@ pub(super) fn failed(doing: &str, path: &Path) -> impl FnOnce(io::Error) -> Stop
     move |e| Stop::failed(format!("{what}: {e}"))
 }
 
+/// A bundle that is refused. Slurm has no room for its path.
 pub(super) fn refused(error: bundle::Error) -> Stop {
-    Stop::refused(error.to_string()).hint(error.fault.hint())
+    let reason = format!("{} [{}]", error.fault, error.fault.code());
+    Stop::refused(error.to_string()).hint(error.fault.hint()).reason(reason)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ pub struct Stop {
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
-    /// What Slurm is told where the state is `failed`, without secrets.
+    /// What Slurm is told where the state is `failed` or `refused`, without secrets.
     pub reason: Option<String>,
 }
 

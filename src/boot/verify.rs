@@ -1,6 +1,7 @@
 //! The first stage: the bundle, its signature and its digests. Nothing below acts on bytes that did not pass here.
 
 use super::options::Options;
+use super::receive::refused;
 use super::session::Session;
 use super::stop::Stop;
 use crate::bundle::{self, Trust, Verified};
@@ -9,7 +10,6 @@ use std::path::Path;
 /// Verifies the bundle in `bundle` (installed directory or archive), or the node's current one.
 pub fn open(bundle: Option<&Path>, bundles: &Path, trust: &Path) -> Result<Verified, Stop> {
     let trust = Trust::directory(trust).map_err(|e| Stop::refused(e.to_string()).hint(e.hint()))?;
-    let refused = |e: bundle::Error| Stop::refused(e.to_string()).hint(e.fault.hint());
     match bundle {
         Some(path) if path.is_dir() => Verified::installed(path, &trust).map_err(refused),
         Some(path) => Verified::archive(path, &trust).map_err(refused),

@@ -185,6 +185,8 @@ fn a_refused_boot_drains_the_node_with_what_was_refused() {
     let updates = updates(&bench);
     assert_eq!(updates.len(), 1, "{updates:?}");
     assert!(updates[0].starts_with("update nodename=n0 state=drain reason=compute-init: refused: "), "{updates:?}");
+    // Slurm keeps a short text: why, not where.
+    assert!(!updates[0].contains("bundle.tar.gz") && updates[0].ends_with(']'), "{updates:?}");
 }
 
 #[test]
