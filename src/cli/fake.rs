@@ -3,7 +3,7 @@
 
 use super::build::{Sealing, seal};
 use super::origin::Origin;
-use super::{Exit, Ui, tour};
+use super::{Exit, Ui, install, tour};
 use crate::bundle::{PublicKey, SigningKey, Trust, Verified};
 use crate::image::hosts::{self, HostResult, Parcel, Ssh, Sudo};
 use crate::image::{self, Admission, Change, DevelopmentKey, Given, Install, Mode, Rerun, Root, rerun};
@@ -55,7 +55,7 @@ pub(super) struct Args {
     /// The short host name that the boot takes the variables of
     #[arg(long, value_name = "NAME", requires = "fake_build")]
     node: Option<String>,
-    /// The executor [default: compute-init-boot beside this program]
+    /// The executor [default: compute-init-boot beside this program, or else this machine's own]
     #[arg(long, value_name = "FILE", requires = "fake_build")]
     executor: Option<PathBuf>,
 }
@@ -173,7 +173,7 @@ fn once(args: &Args, origin: &Origin, signers: &Signers, ui: &Ui) -> anyhow::Res
         Sealing::Refused(exit) => return Ok(exit),
     };
     let admission = if args.trust_development { Admission::Asked } else { Admission::NotAsked };
-    let executor = executor(args.executor.as_deref())?;
+    let executor = install::executor(args.executor.as_deref())?;
     let scratch = tempfile::tempdir().context("making a scratch directory")?;
     let bundle = scratch.path().join("bundle");
     fs::write(&bundle, sealed.archive(0)?).context("packing")?;
@@ -206,7 +206,7 @@ fn deliver(
     admission: Admission,
     ui: &Ui,
 ) -> anyhow::Result<Exit> {
-    let file = executor(args.executor.as_deref())?;
+    let file = install::executor(args.executor.as_deref())?;
     let executor = fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
     let ssh = Ssh { config: args.ssh_config.clone(), sudo: args.sudo.then_some(Sudo) };
     let given = args.given();
@@ -275,18 +275,6 @@ fn write_report(out: &mut String, installed: &image::Report, ended: &Rerun, elap
         None => writeln!(out, "boot     ended with {} and left no status", ended.code)?,
     }
     writeln!(out, "time     {elapsed:.0} ms from source to node")
-}
-
-/// The executor that is named, or the one beside this program.
-pub(super) fn executor(named: Option<&Path>) -> anyhow::Result<PathBuf> {
-    let path = match named {
-        Some(path) => path.to_owned(),
-        None => env::current_exe().context("looking for this program")?.with_file_name("compute-init-boot"),
-    };
-    if !path.is_file() {
-        bail!("the executor is not at {}: say where it is with --executor", path.display());
-    }
-    Ok(path)
 }
 
 #[cfg(test)]

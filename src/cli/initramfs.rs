@@ -27,7 +27,7 @@ pub(super) struct Args {
     /// A public key for the root's trust.d (NAME.pem); may be repeated
     #[arg(long, value_name = "FILE", required = true)]
     trust: Vec<PathBuf>,
-    /// The executor [default: compute-init-boot beside this program]
+    /// The executor [default: compute-init-boot beside this program, or else this machine's own]
     #[arg(long, value_name = "FILE")]
     executor: Option<PathBuf>,
     /// The configuration of nodes whose root has none

@@ -25,7 +25,7 @@ pub(super) struct Args {
     /// A public key for the root's trust.d (NAME.pem); may be repeated
     #[arg(long, value_name = "FILE")]
     trust: Vec<PathBuf>,
-    /// The executor [default: compute-init-boot beside this program]
+    /// The executor [default: compute-init-boot beside this program, or else this machine's own]
     #[arg(long, value_name = "FILE")]
     executor: Option<PathBuf>,
     /// The node's configuration; it is checked, and one that the root has is kept beside it
@@ -71,16 +71,24 @@ pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The executor that is given, or the one beside this program.
+/// The executor that is given; else the one beside this program, or else the one of the node that this runs on.
 pub(super) fn executor(given: Option<&Path>) -> anyhow::Result<PathBuf> {
-    let executor = match given {
-        Some(path) => path.to_owned(),
-        None => std::env::current_exe().context("looking for this program")?.with_file_name("compute-init-boot"),
+    let places = match given {
+        Some(path) => vec![path.to_owned()],
+        None => {
+            let program = std::env::current_exe().context("looking for this program")?;
+            vec![program.with_file_name("compute-init-boot"), Path::new("/").join(image::EXECUTOR)]
+        }
     };
-    if !executor.is_file() {
-        bail!("the executor is not at {}: say where it is with --executor", executor.display());
+    first_file(&places)
+}
+
+fn first_file(places: &[PathBuf]) -> anyhow::Result<PathBuf> {
+    if let Some(found) = places.iter().find(|place| place.is_file()) {
+        return Ok(found.clone());
     }
-    Ok(executor)
+    let names: Vec<_> = places.iter().map(|place| place.display().to_string()).collect();
+    bail!("the executor is not at {}: say where it is with --executor", names.join(", nor at "))
 }
 
 /// A configuration's text, or all mistakes in it.
@@ -130,4 +138,24 @@ fn describe(report: &Report, root: &Root, mode: Mode) -> String {
         (n, Mode::DryRun) => format!("{n} changes would be made; nothing was done"),
     };
     text + &format!("root     {}: {changes}", root.path().display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{executor, first_file};
+
+    #[test]
+    fn the_executor_is_beside_the_program_or_where_a_node_has_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (beside, nodes) = (dir.path().join("beside"), dir.path().join("nodes"));
+        let places = [beside.clone(), nodes.clone()];
+        let none = first_file(&places).unwrap_err().to_string();
+        assert!(none.contains("beside, nor at ") && none.contains("--executor"), "{none}");
+        std::fs::write(&nodes, "").unwrap();
+        assert_eq!(first_file(&places).unwrap(), nodes);
+        std::fs::write(&beside, "").unwrap();
+        assert_eq!(first_file(&places).unwrap(), beside);
+        // Only what is given counts where something is.
+        assert!(executor(Some(&dir.path().join("none"))).is_err());
+    }
 }

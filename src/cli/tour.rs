@@ -1,7 +1,7 @@
 //! `try`: the tour. The shipped roles and a sample cluster, built, signed, installed and booted twice in a root that is
 //! thrown away, then a report of what happened.
 
-use super::{Exit, Ui};
+use super::{Exit, Ui, install};
 use crate::bundle::{SigningKey, assemble};
 use crate::compile;
 use crate::image::sandbox::Sandbox;
@@ -25,7 +25,7 @@ pub(super) struct Args {
     /// Print what the executor says, too
     #[arg(short, long)]
     verbose: bool,
-    /// The executor [default: compute-init-boot beside this program]
+    /// The executor [default: compute-init-boot beside this program, or else this machine's own]
     #[arg(long, value_name = "FILE")]
     executor: Option<PathBuf>,
 }
@@ -70,7 +70,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
     if !nix::unistd::geteuid().is_root() {
         bail!("try makes a mount namespace and an overlay: run it as root, for example with sudo");
     }
-    let executor = executor(args)?;
+    let executor = install::executor(args.executor.as_deref())?;
     let work = tempfile::Builder::new().prefix("compute-init-try.").tempdir().context("making a scratch directory")?;
     // The sandbox removes it: a recursive removal would walk into the mounts.
     let work = work.keep();
@@ -107,17 +107,6 @@ pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
     let good = report.boots.iter().all(|b| b.status.state == State::Ready)
         && report.boots.last().is_some_and(|b| b.status.recap.changed == 0);
     Ok(if good { Exit::Done } else { Exit::Failed })
-}
-
-fn executor(args: &Args) -> anyhow::Result<PathBuf> {
-    let path = match &args.executor {
-        Some(path) => path.clone(),
-        None => std::env::current_exe().context("looking for this program")?.with_file_name("compute-init-boot"),
-    };
-    if !path.is_file() {
-        bail!("the executor is not at {}: say where it is with --executor", path.display());
-    }
-    Ok(path)
 }
 
 /// A bundle and the key that signed it.
