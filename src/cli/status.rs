@@ -75,6 +75,14 @@ fn describe(status: &Status, all: bool) -> String {
     text
 }
 
+/// What a boot took, and the share of it that is not commands.
+fn time(status: &Status) -> String {
+    let (all, commands) = (status.elapsed_ms, status.commands_ms);
+    let own = (all - commands).max(0.0);
+    let share = if all > 0.0 { 100.0 * own / all } else { 0.0 };
+    format!("{all:.0} ms from start to {}: commands {commands:.0} ms, our own {own:.0} ms ({share:.0} %)", status.state)
+}
+
 fn write_status(out: &mut String, status: &Status, all: bool) -> std::fmt::Result {
     writeln!(out, "{}: {}", status.state, status.message)?;
     if let Some(hint) = &status.hint {
@@ -87,7 +95,7 @@ fn write_status(out: &mut String, status: &Status, all: bool) -> std::fmt::Resul
             writeln!(out, "{name:8} {value}")?;
         }
     }
-    writeln!(out, "time     {:.0} ms, {:.0} ms of it in commands", status.elapsed_ms, status.commands_ms)?;
+    writeln!(out, "time     {}", time(status))?;
     writeln!(out, "\nstages")?;
     for stage in &status.stages {
         writeln!(out, "  {:8} {:>9.1} ms  {}", stage.name, stage.ms, stage.note)?;
@@ -115,4 +123,27 @@ fn write_status(out: &mut String, status: &Status, all: bool) -> std::fmt::Resul
         "\nok={} changed={} failed={} skipped={} rescued={} ignored={}",
         r.ok, r.changed, r.failed, r.skipped, r.rescued, r.ignored
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::describe;
+    use crate::plan::status::Status;
+
+    fn status(elapsed: f64, commands: f64, state: &str) -> Status {
+        let text = format!(
+            r#"{{"format": 1, "state": "{state}", "message": "m", "version": "1", "started": 0.0, "elapsed_ms": {elapsed},
+            "commands_ms": {commands}, "stages": [], "tasks": [],
+            "recap": {{"ok": 0, "changed": 0, "failed": 0, "skipped": 0, "rescued": 0, "ignored": 0}}}}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn the_share_that_is_ours_is_shown() {
+        let ready = describe(&status(2000.0, 1500.0, "ready"), false);
+        assert!(ready.contains("2000 ms from start to ready: commands 1500 ms, our own 500 ms (25 %)"), "{ready}");
+        let running = describe(&status(0.0, 0.0, "running"), false);
+        assert!(running.contains("our own 0 ms (0 %)"), "{running}");
+    }
 }
