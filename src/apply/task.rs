@@ -421,8 +421,12 @@ fn failure_text(done: &Done) -> String {
 
 /// The title of a task without a name: its action, and for an include_role the role as the author wrote it.
 fn unnamed(task: &Task) -> String {
+    let called = task.called.as_deref();
     match &task.action {
-        Action::IncludeRole { name, .. } => format!("include_role : {}", name.as_str().unwrap_or_default()),
+        Action::IncludeRole { name, .. } => {
+            format!("{} : {}", called.unwrap_or("include_role"), name.as_str().unwrap_or_default())
+        }
+        _ if let Some(called) = called => called.to_owned(),
         Action::Module(name) => short_action(name).to_owned(),
         Action::IncludeTasks { .. } => "include_tasks".to_owned(),
         Action::Meta(_) => "meta".to_owned(),

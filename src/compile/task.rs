@@ -40,6 +40,9 @@ impl Compiler<'_> {
         if named.local {
             task.keywords.delegate_to = Some(Data::str("localhost"));
         }
+        if task.name.is_none() && self.options.findings == Findings::AtRunTime && named.name != short(&named.name) {
+            task.called = Some(named.name.clone());
+        }
         if !self.delegation(scope, node, &task.keywords, task.register.as_deref()) {
             return None;
         }

@@ -241,6 +241,10 @@ pub struct Task {
     /// `name`, as a template.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The action as the author wrote it, where that titles the task otherwise than the plan's name of it. `apply` alone
+    /// shows titles in Ansible's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub called: Option<String>,
     /// Where it starts.
     pub span: Span,
     /// Its own keywords; what it inherits is on the blocks around it.

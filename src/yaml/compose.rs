@@ -1,10 +1,13 @@
 //! Events to a graph of nodes: anchors and aliases resolved, tags decided, every bound held. Builds no values.
 
+use super::guard::Guarded;
 use super::resolve::{self, Tag};
 use super::{Error, Mark, Style};
 use crate::plan::limits;
-use libyaml_safer::{Event, EventData, Parser, ScalarStyle};
+use libyaml_safer::{Event, EventData, MappingStyle, Parser, ScalarStyle, SequenceStyle};
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::io::Cursor;
 
 /// Index of a node in its [`Graph`].
 pub type Id = usize;
@@ -37,7 +40,10 @@ pub struct Graph {
 
 /// Reads a stream document by document.
 pub struct Composer<'a> {
-    parser: Parser<&'a [u8]>,
+    parser: Parser<Cursor<Cow<'a, [u8]>>>,
+    guarded: Guarded<'a>,
+    /// Collections that are written in brackets around the next event.
+    flow: Vec<bool>,
     nodes: Vec<Composed>,
     anchors: HashMap<String, Id>,
 }
@@ -51,13 +57,16 @@ impl<'a> Composer<'a> {
                 format!("the text is longer than {} bytes", limits::YAML),
             ));
         }
-        if let Err(e) = std::str::from_utf8(bytes) {
-            return Err(Error::at(mark_at(&bytes[..e.valid_up_to()]), "the text is not UTF-8"));
-        }
+        let source = std::str::from_utf8(bytes)
+            .map_err(|e| Error::at(mark_at(&bytes[..e.valid_up_to()]), "the text is not UTF-8"))?;
+        let (guarded, text) = Guarded::new(source);
         let mut parser = Parser::new();
-        parser.set_input(bytes);
+        parser.set_input(Cursor::new(match text {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        }));
         parser.set_encoding(libyaml_safer::Encoding::Utf8);
-        Ok(Composer { parser, nodes: Vec::new(), anchors: HashMap::new() })
+        Ok(Composer { parser, guarded, flow: Vec::new(), nodes: Vec::new(), anchors: HashMap::new() })
     }
 
     /// The next document; `None` at the end of the stream.
@@ -79,12 +88,43 @@ impl<'a> Composer<'a> {
     }
 
     fn next_event(&mut self) -> Result<Event, Error> {
-        self.parser.parse().map_err(|e| Error {
+        let parsed = self.parser.parse();
+        let mut event = parsed.map_err(|e| Error {
             problem: e.problem().to_owned(),
-            mark: e.problem_mark().map(|m| mark(&m)),
+            mark: e.problem_mark().map(|m| self.mark(&m)),
             context: e.context().map(str::to_owned),
-            context_mark: e.context_mark().map(|m| mark(&m)),
-        })
+            context_mark: e.context_mark().map(|m| self.mark(&m)),
+        })?;
+        match &mut event.data {
+            EventData::SequenceStart { style, .. } => self.flow.push(*style == SequenceStyle::Flow),
+            EventData::MappingStart { style, .. } => self.flow.push(*style == MappingStyle::Flow),
+            EventData::SequenceEnd | EventData::MappingEnd => drop(self.flow.pop()),
+            EventData::Scalar { value, style, .. } => {
+                let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                let plain = !block && !matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted);
+                if plain && self.flow.last() == Some(&true) && self.guarded.is_torn(value) {
+                    return Err(Error::at(
+                        self.mark(&event.start_mark),
+                        "found a comma right behind `!`: quote the text",
+                    ));
+                }
+                let ends = block && self.guarded.place(event.end_mark.index).is_none();
+                if ends && value.ends_with('\n') && self.guarded.lent_a_break(event.start_mark.index, value) {
+                    value.pop();
+                }
+                self.guarded.restore(value);
+            }
+            _ => {}
+        }
+        Ok(event)
+    }
+
+    /// A place of the text as it was given.
+    fn mark(&self, m: &libyaml_safer::Mark) -> Mark {
+        match self.guarded.place(m.index) {
+            Some(_) => mark(m),
+            None => mark_at(self.guarded.source.as_bytes()),
+        }
     }
 
     fn node(&mut self, event: Event, depth: usize) -> Result<Id, Error> {

@@ -7,6 +7,7 @@
 mod compose;
 mod construct;
 mod emit;
+mod guard;
 mod json;
 mod resolve;
 mod timestamp;

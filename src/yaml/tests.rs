@@ -102,3 +102,49 @@ fn hostvars_are_json_first() {
     assert_eq!(read(r#"{"a": 123456789012345678901234567890}"#), r#"{"a":{"!int":"123456789012345678901234567890"}}"#);
     assert_eq!(read(""), "null");
 }
+
+/// What PyYAML makes of block scalars whose last line has no line break; the parser behind us ends the process there.
+#[test]
+fn block_scalars_may_end_with_the_text() {
+    let cases = [
+        ("a: |\n  x", r#"{"a":"x"}"#),
+        ("a: |-\n  x", r#"{"a":"x"}"#),
+        ("a: |+\n  x\n ", r#"{"a":"x\n"}"#),
+        ("a: >\n  x\n  y", r#"{"a":"x y"}"#),
+        ("- |\n  x\n   ", r#"["x\n "]"#),
+        ("- |\n  x\n ", r#"["x\n"]"#),
+        ("- |2\n   ", r#"[" "]"#),
+        ("|\n   ", r#""""#),
+        ("a: >+\n  x # é", r#"{"a":"x # é"}"#),
+        ("a: |", r#"{"a":""}"#),
+    ];
+    for (text, want) in cases {
+        assert_eq!(json(&ansible(text)), want, "{text:?}");
+    }
+    assert_eq!(error("a: |\n  x\n y"), error("a: |\n  x\n y\n"));
+}
+
+/// Texts that end anywhere are read or refused; none ends the process.
+#[test]
+fn a_text_may_end_anywhere() {
+    let text = "%YAML 1.1\n---\na: &x |+2\n    x\n   y\nb: >-\n  é\n\n  z # no\n? [*x, {k: 'it''s', \"\\x41\\u00e9\\\n q\"}]\n\
+                : !!str plain\n  text\n\tc\n...\n# end\n--- !unsafe\n- - |\n   x\n  - @\r\n";
+    for end in (0..=text.len()).filter(|i| text.is_char_boundary(*i)) {
+        for start in (0..end).filter(|i| text.is_char_boundary(*i)) {
+            let _ = read_all(text[start..end].as_bytes(), Flavour::Ansible);
+        }
+    }
+}
+
+/// A comma right behind a tag ends the parser's process, so it is refused; the same text elsewhere is text.
+#[test]
+fn commas_behind_exclamation_marks() {
+    for text in ["[!t, x]", "[!!str,x]", "{k: 'it'!s, l: 1}", "[!<tag:yaml.org,2002:str>, x]", "[a - !b, c]"] {
+        assert!(read(text.as_bytes(), Flavour::Ansible).is_err(), "{text}");
+    }
+    assert_eq!(
+        json(&ansible("- hello !world, x\n- 'a !b, c'\n- >\n  !x, y\n")),
+        r#"["hello !world, x","a !b, c","!x, y\n"]"#
+    );
+    assert_eq!(json(&ansible("[!!str x, 'a: !b, c', d\u{e000}]")), "[\"x\",\"a: !b, c\",\"d\u{e000}\"]");
+}

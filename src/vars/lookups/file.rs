@@ -1,7 +1,7 @@
 //! Lookups of files: their contents, their names, and what they render to.
 
 use super::options::{Options, term};
-use crate::plan::limits;
+use crate::plan::{Data, limits};
 use crate::vars::jinja::Style;
 use crate::vars::pytext::{is_space, strip_end};
 use crate::vars::{CallArgs, Conversion, Env, Outcome, Rendering, TemplateError, Text, Value, glob, vault};
@@ -98,10 +98,34 @@ pub fn template(env: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
         let path = found.map_err(|_| missing())?;
         let source = read_plain(env, &path)?;
         let how = Rendering { name: &path, style: style.clone(), conversion, playbook: false };
-        let rendered = env.render_file(&source, &how, extra.clone())?;
+        let mut vars = about(env, (&name, &path))?;
+        vars.extend(extra.iter().cloned());
+        let rendered = env.render_file(&source, &how, vars)?;
         out.push(if stays_text { rendered.into_literal()? } else { rendered });
     }
     Ok(out)
+}
+
+/// What a template that is looked up knows of itself.
+fn about(env: &Env, (name, path): (&str, &str)) -> Outcome<Vec<(String, Value)>> {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let text = |text: &str| Value::from(text).taint();
+    // As in the template module: where a bundle's file came from is no business of the node.
+    let modified = env.files().modified(path).unwrap_or(0);
+    let modified = modified + i64::from(crate::sys::clock::local(modified).offset);
+    let modified = crate::vars::time::from_local_micros(modified * 1_000_000, None);
+    let time = |time| Value::from_data(&Data::Time(time));
+    let mut vars = vec![
+        ("ansible_managed", Value::from("Ansible managed")),
+        ("template_host", text(host.trim())),
+        ("template_path", text(name)),
+        ("template_fullpath", text(path)),
+        ("template_uid", text("root")),
+        ("template_run_date", time(env.now(false)?)),
+        ("template_destpath", Value::None),
+    ];
+    vars.extend(modified.map(|modified| ("template_mtime", time(modified))));
+    Ok(vars.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 pub fn fileglob(env: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
