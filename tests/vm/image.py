@@ -87,6 +87,6 @@ def ramdisk(linux):
     files = {"init": (0o755, (HERE / "guest/init").read_bytes()), "bin/busybox": (0o755, pathlib.Path("/bin/busybox").read_bytes())}
     files.update({f"modules/{module.name}": (0o644, module.read_bytes()) for module in modules})
     files["modules/order"] = (0o644, "".join(f"{module.name}\n" for module in modules).encode())
-    for directory in ("proc", "sys", "dev", "sysroot"):
+    for directory in ("proc", "sys", "dev", "run", "sysroot"):
         files[f"{directory}/.keep"] = (0o644, b"")
     return cpio(files)

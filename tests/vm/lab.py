@@ -11,6 +11,7 @@ import time
 
 import image
 import kernel
+from cable import Cable
 from machine import Machine, Unmet
 
 REPOSITORY = image.REPOSITORY
@@ -20,22 +21,16 @@ READER = 301
 
 EXPORTS = "/exports/cluster 10.77.0.0/24(ro,sync,root_squash,no_subtree_check)\n"
 # Without a grace time a client waits a minute and a half for its first open.
-NFS_CONF = "[nfsd]\nvers3={v3}\nvers4={v4}\nthreads=2\ngrace-time=5\nlease-time=5\n[mountd]\nmanage-gids=n\n"
+NFS_CONF = "[nfsd]\nvers3={v3}\nvers4={v4}\nthreads=2\ngrace-time=10\nlease-time=10\n[mountd]\nmanage-gids=n\n"
 # slurmd asks for its configuration, so there is no file.
 NODE_SLURMD = "[Unit]\nConditionPathExists=\n"
-# What makes a second bundle another than the first.
-SECOND = """
-- name: Say that this is the second bundle
-  ansible.builtin.copy:
-    content: second
-    dest: /etc/vm-second
-    mode: "0644"
-"""
 # The export is its reader's alone, as on real sites: so root squashing shows.
 OWN_EXPORT = f"""[Service]
 ExecStartPre=/bin/sh -c 'chown -R {READER}:root /exports/cluster && chmod -R u=rX,g=rX,o= /exports/cluster'
 """
-CONFIG = {"metadata": {"sources": ["config-drive", "/etc/compute-init/metadata.json"]}, "deadlines": {"resume": "10m"}}
+# Generous: the guests start at the same time, and the machine may be busy.
+DEADLINES = {"mount": "10m", "stage": "5m", "resume": "10m"}
+CONFIG = {"metadata": {"sources": ["config-drive", "/etc/compute-init/metadata.json"]}}
 METADATA = {
     "uuid": "1",
     "name": "node1",
@@ -80,34 +75,38 @@ class Tools:
             self.program("keygen", "-o", private)
         return private, self.scratch / f"{name}.pub.pem"
 
-    def bundle(self, name="bundle", key="key", change=False):
-        """The shipped roles as a bundle; with a change, one that also writes /etc/vm-second."""
+    def bundle(self, name="bundle", key="key", tasks=""):
+        """The shipped roles as a bundle; with more tasks, which run early in the boot."""
         file = self.scratch / name
         if not file.exists():
             tree = self.scratch / f"{name}.tree"
             shutil.copytree(REPOSITORY / "templates", tree)
-            if change:
-                with open(tree / "roles/etc_hosts/tasks/main.yml", "a", encoding="utf-8") as tasks:
-                    tasks.write(SECOND)
+            with open(tree / "roles/etc_hosts/tasks/main.yml", "a", encoding="utf-8") as file_of_tasks:
+                file_of_tasks.write(tasks)
             self.program("build", tree / "compute-init.yml", "--key", self.key(key)[0], "-o", file)
         return file
 
-    def disk(self, role):
-        """The image of a role: the base, and what only this role has, made once in a run."""
-        if role not in self.images:
-            upper, work, root = (self.scratch / f"{role}-{part}" for part in ("upper", "work", "root"))
+    def disk(self, role, bundle="bundle"):
+        """The image of a role: the base, and what only this role has, made once in a run. A node has a bundle."""
+        name = role if bundle == "bundle" else f"{role}-{bundle}"
+        if name not in self.images:
+            upper, work, root = (self.scratch / f"{name}-{part}" for part in ("upper", "work", "root"))
             for directory in (upper, work, root):
                 directory.mkdir()
             layers = f"lowerdir={self.base},upperdir={upper},workdir={work}"
             kernel.output("mount", "-t", "overlay", "overlay", "-o", layers, root)
             try:
-                {"control": self.furnish_control, "node": self.furnish_node, "bare": self.furnish_bare}[role](root)
-                file = self.scratch / f"{role}.ext4"
+                self.furnish_control(root) if role == "control" else self.furnish_bare(root)
+                if role == "node":
+                    self.program("install", "--root", root, "--with-command", "--trust", self.key("key")[1], self.bundle(bundle))
+                if role == "ansible":
+                    self.furnish_ansible(root)
+                file = self.scratch / f"{name}.ext4"
                 image.disk(root, file)
             finally:
                 kernel.output("umount", root)
-            self.images[role] = file
-        return self.images[role]
+            self.images[name] = file
+        return self.images[name]
 
     def furnish_control(self, root):
         key = root / "etc/munge/munge.key"
@@ -135,9 +134,12 @@ class Tools:
         image.chroot(root, "systemctl", "mask", "--quiet", "rpcbind.service", "rpcbind.socket", "rpc-statd.service", "rpc-statd-notify.service")
         image.chroot(root, "systemctl", "enable", "--quiet", "ssh")
 
-    def furnish_node(self, root):
-        self.furnish_bare(root)
-        self.program("install", "--root", root, "--with-command", "--trust", self.key("key")[1], self.bundle())
+    @staticmethod
+    def furnish_ansible(root):
+        """ansible-core and the shipped playbook on a node, its Python files compiled as a package would have them."""
+        shutil.copytree(image.tool("ansible"), root / "opt/ansible")
+        shutil.copytree(REPOSITORY / "templates", root / "opt/templates")
+        image.chroot(root, "python3", "-m", "compileall", "-q", "-j", "0", "/opt/ansible")
 
 
 class Lab:
@@ -147,6 +149,7 @@ class Lab:
         self.tools, self.name, self.scale = tools, name, scale
         self.started = time.monotonic()
         self.machines = []
+        self.cable = None
         self.control = self._machine("control", "control")
         self.node = self._machine("node1", "node")
         self.write_export_seed()
@@ -160,8 +163,15 @@ class Lab:
         self.machines.append(machine)
         return machine
 
-    def use_disk(self, machine, role):
-        kernel.output("cp", "--sparse=always", self.tools.disk(role), machine.disk)
+    def use_disk(self, machine, role, bundle="bundle"):
+        kernel.output("cp", "--sparse=always", self.tools.disk(role, bundle), machine.disk)
+
+    def lay_cable(self):
+        """Lays a cable between the guests that can be cut into."""
+        self.cable = Cable(self.tools.scratch)
+        for machine in self.machines:
+            machine.plug = Cable.plug(self.tools.scratch, machine.name)
+        return self.cable
 
     def __enter__(self):
         return self
@@ -169,12 +179,15 @@ class Lab:
     def __exit__(self, *_):
         for machine in self.machines:
             machine.cut_power()
+        if self.cable is not None:
+            self.cable.close()
 
     # What the guests find when they start for the first time.
 
-    def configure(self, **changes):
-        """The node's configuration."""
-        self.node.seed["etc/compute-init/config.yaml"] = (0o644, json.dumps({**CONFIG, **changes}).encode())
+    def configure(self, **deadlines):
+        """The node's configuration, with deadlines."""
+        text = json.dumps({**CONFIG, "deadlines": {**DEADLINES, **deadlines}})
+        self.node.seed["etc/compute-init/config.yaml"] = (0o644, text.encode())
 
     def metadata(self, **changes):
         text = json.dumps({**METADATA, "meta": {**METADATA["meta"], **changes}})
@@ -253,10 +266,11 @@ class Lab:
 
     def figures(self):
         """Shows what the boot took, and what of it was compute-init's own."""
-        unit = self.node.says("systemctl show -P ExecMainStartTimestampMonotonic -P ExecMainExitTimestampMonotonic compute-init")
-        began, ended = (int(word) / 1e6 for word in unit.split())
-        stages = [line for line in self.node.says("journalctl -b -o cat -u compute-init").splitlines() if line.startswith(("stages ", "ready:"))]
-        self.step(f"unit started {began:.1f} s after the kernel, and took {ended - began:.1f} s; " + "; ".join(stages[-2:]))
+        unit = self.node.says("systemctl show -P ExecMainStartTimestampMonotonic -P ExecMainExitTimestampMonotonic -P CPUUsageNSec compute-init")
+        began, ended, cpu = (int(word) for word in unit.split())
+        status = self.node.says("compute-init status").splitlines()
+        shown = "; ".join(" ".join(line.split()) for line in status if line.startswith(("time ", "  verify", "  mount", "  stage ", "  apply", "  resume")))
+        self.step(f"unit started {began / 1e6:.1f} s after the kernel, took {(ended - began) / 1e6:.1f} s, {cpu / 1e9:.1f} s of a processor; {shown}")
 
     def step(self, text):
         """Says how far the scenario is."""
