@@ -5,6 +5,7 @@ use super::build::{Sealing, seal};
 use super::origin::Origin;
 use super::{Exit, Ui, install, tour};
 use crate::bundle::{PublicKey, SigningKey, Trust, Verified};
+use crate::image::engine::{self, Become, Engine};
 use crate::image::hosts::{self, HostResult, Parcel, Ssh, Sudo};
 use crate::image::{self, Admission, Change, DevelopmentKey, Given, Install, Mode, Rerun, Root, rerun};
 use crate::sys::watch::{Watcher, Woken};
@@ -31,8 +32,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "HOST", num_args = 1.., value_delimiter = ',', requires = "fake_build")]
     #[arg(conflicts_with = "root")]
     host: Vec<String>,
+    /// Have an engine do it that the site runs already: slurm for the nodes of the allocation that this runs in, clush
+    /// for the sets of nodes in --host
+    #[arg(long, value_name = "ENGINE", requires = "fake_build", conflicts_with = "root")]
+    via: Option<Via>,
     /// Become root there with sudo, without a password
-    #[arg(long, requires = "host")]
+    #[arg(long, requires = "fake_build", conflicts_with = "root")]
     sudo: bool,
     /// A configuration for ssh other than your own
     #[arg(long, value_name = "FILE", requires = "host")]
@@ -60,6 +65,15 @@ pub(super) struct Args {
     executor: Option<PathBuf>,
 }
 
+/// Who reaches the nodes.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Via {
+    /// sbcast and srun
+    Slurm,
+    /// clush
+    Clush,
+}
+
 impl Args {
     /// Whether it is to be a fake build.
     pub(super) fn asked(&self) -> bool {
@@ -68,6 +82,24 @@ impl Args {
 
     fn given(&self) -> Given {
         Given { metadata: self.metadata.clone(), export: self.export.clone(), node: self.node.clone() }
+    }
+
+    /// Whether it is about other machines.
+    fn elsewhere(&self) -> bool {
+        !self.host.is_empty() || self.via.is_some()
+    }
+
+    /// The engine that was asked for.
+    fn engine(&self) -> anyhow::Result<Option<Engine>> {
+        Ok(match (self.via, self.host.is_empty()) {
+            (None, _) => None,
+            (Some(Via::Slurm), true) => Some(Engine::Slurm),
+            (Some(Via::Slurm), false) => bail!("--via slurm reaches the nodes of its allocation: leave --host out"),
+            (Some(Via::Clush), false) => {
+                Some(Engine::Clush { nodes: self.host.join(","), config: self.ssh_config.clone() })
+            }
+            (Some(Via::Clush), true) => bail!("--via clush has to be told which nodes: name them with --host"),
+        })
     }
 
     fn root(&self) -> anyhow::Result<Root> {
@@ -135,10 +167,14 @@ fn state_directory(xdg: Option<PathBuf>, home: Option<PathBuf>) -> anyhow::Resul
 }
 
 pub(super) fn run(args: &Args, origin: &Origin, keys: Vec<SigningKey>, ui: &Ui) -> anyhow::Result<Exit> {
+    if args.sudo && !args.elsewhere() {
+        bail!("--sudo is for other machines: run this one as root, for example with sudo");
+    }
+    args.engine()?;
     if args.undo {
         return undo(args, ui);
     }
-    if args.host.is_empty() {
+    if !args.elsewhere() {
         args.root()?;
     }
     let signers = Signers::new(keys, ui)?;
@@ -177,7 +213,7 @@ fn once(args: &Args, origin: &Origin, signers: &Signers, ui: &Ui) -> anyhow::Res
     let scratch = tempfile::tempdir().context("making a scratch directory")?;
     let bundle = scratch.path().join("bundle");
     fs::write(&bundle, sealed.archive(0)?).context("packing")?;
-    if !args.host.is_empty() {
+    if args.elsewhere() {
         let keys = signers.keys().iter().map(|key| ("the key".to_owned(), key.public())).collect();
         let verified = Verified::archive(&bundle, &Trust::keys("the keys that signed", keys)?)?;
         return deliver(args, Some(&verified), signers.development(), admission, ui);
@@ -190,7 +226,7 @@ fn once(args: &Args, origin: &Origin, signers: &Signers, ui: &Ui) -> anyhow::Res
 }
 
 fn undo(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
-    if !args.host.is_empty() {
+    if args.elsewhere() {
         return deliver(args, None, None, Admission::NotAsked, ui);
     }
     let (start, root) = (Instant::now(), args.root()?);
@@ -208,12 +244,24 @@ fn deliver(
 ) -> anyhow::Result<Exit> {
     let file = install::executor(args.executor.as_deref())?;
     let executor = fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
-    let ssh = Ssh { config: args.ssh_config.clone(), sudo: args.sudo.then_some(Sudo) };
     let given = args.given();
     let public = development.map(|d| d.key.public());
     let development = development.and_then(|d| Some((d.name.as_str(), public.as_ref()?)));
     let parcel = Parcel { bundle, executor: &executor, development, admission, given: &given };
-    let results = hosts::deliver(&args.host, &ssh, &parcel, &|host, line| ui.progress(&format!("{host}: {line}")));
+    let results = match args.engine()? {
+        Some(engine) => {
+            let root = if args.sudo { Become::Sudo } else { Become::Nobody };
+            let mut say = |node: &str, line: &str| match node {
+                "" => ui.progress(line),
+                _ => ui.progress(&format!("{node}: {line}")),
+            };
+            engine::deliver(&engine, root, &parcel, &mut say).map_err(|engine::Failed(why)| anyhow::anyhow!(why))?
+        }
+        None => {
+            let ssh = Ssh { config: args.ssh_config.clone(), sudo: args.sudo.then_some(Sudo) };
+            hosts::deliver(&args.host, &ssh, &parcel, &|host, line| ui.progress(&format!("{host}: {line}")))
+        }
+    };
     let mut text = String::new();
     for result in &results {
         // Writing to a String cannot fail.

@@ -78,9 +78,7 @@ const PROBE: &str = "cd /; sha256sum usr/libexec/compute-init/compute-init-boot 
     [ -d run/systemd/system ] && [ -e usr/lib/systemd/system/compute-init.service ] && echo unit; echo end";
 
 /// Restarts the unit with its journal on standard error, then shows the status and exits as the boot did.
-const RESTART: &str = "systemctl daemon-reload; journalctl -f -q -n 0 -o cat -u compute-init.service >&2 & j=$!; \
-    systemctl restart compute-init.service 2>/dev/null; sleep 0.2; kill $j; cat /run/compute-init/status.json; \
-    exit \"$(systemctl show --property=ExecMainStatus --value compute-init.service)\"";
+pub(super) const RESTART: &str = include_str!("../../templates/fake-build/restart");
 
 /// Delivers to all hosts, some at a time. `say` is told what each is doing and what it says. Results are in the order of
 /// `hosts`.
@@ -240,7 +238,7 @@ fn is_host(host: &str) -> bool {
 }
 
 /// One word of a POSIX shell.
-fn quote(word: &str) -> String {
+pub(super) fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
@@ -260,7 +258,7 @@ fn parse(text: &str) -> Result<Found, Refusal> {
 }
 
 /// The installed form as a tar archive in which the blobs that a host has are links; and how many are not.
-fn stream(bundle: &Verified, have: &BTreeSet<String>) -> io::Result<(Vec<u8>, usize)> {
+pub(super) fn stream(bundle: &Verified, have: &BTreeSet<String>) -> io::Result<(Vec<u8>, usize)> {
     let hex = bundle.digest().hex();
     let mut builder = Builder::new(Vec::new());
     let file = |builder: &mut Builder<Vec<u8>>, name: String, bytes: &[u8]| {

@@ -8,6 +8,7 @@ mod cpio;
 mod development;
 pub mod doctor;
 mod elf;
+pub mod engine;
 pub mod hosts;
 mod initramfs;
 mod install;

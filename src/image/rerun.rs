@@ -3,7 +3,7 @@
 
 use super::{EXECUTOR, Error, Root};
 use crate::plan::status::Status;
-use std::ffi::OsStr;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -12,8 +12,8 @@ use std::time::Duration;
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The unit that boots do.
 const UNIT: &str = "compute-init.service";
-/// Time for journald to hand on the last lines.
-const LAST_LINES: Duration = Duration::from_millis(150);
+/// Between two looks at the journal while the unit runs.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What a boot by hand is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,16 +65,17 @@ pub fn rerun(root: &Root, given: &Given) -> Result<Rerun, Error> {
 }
 
 fn restart() -> Result<Rerun, Error> {
-    systemctl(&["daemon-reload"])?;
-    let mut journal = follow();
-    let restarted = systemctl(&["restart", UNIT]);
-    std::thread::sleep(LAST_LINES);
-    if let Some(journal) = &mut journal {
-        // It may have ended by itself; then there is nothing to stop.
-        let _ = journal.kill();
-        let _ = journal.wait();
+    systemctl(&["daemon-reload"])?.wait().map_err(Error::io("running", "systemctl"))?;
+    let mut journal = Journal::from_now();
+    // A unit that fails makes this fail: how it failed is asked afterwards.
+    let mut restarting = systemctl(&["restart", UNIT])?;
+    while restarting.try_wait().map_err(Error::io("running", "systemctl"))?.is_none() {
+        std::thread::sleep(LOOK_AGAIN);
+        journal.show();
     }
-    restarted?;
+    // journald has what the unit wrote before it ended, and now we have it, too.
+    let _ = Command::new("journalctl").arg("--sync").stdin(Stdio::null()).stderr(Stdio::null()).status();
+    journal.show();
     let shown = Command::new("systemctl").args(["show", "--property=ExecMainStatus", "--value", UNIT]).output();
     let shown = shown.map_err(Error::io("running", "systemctl"))?;
     let code = String::from_utf8_lossy(&shown.stdout).trim().parse().unwrap_or(u8::MAX);
@@ -83,16 +84,50 @@ fn restart() -> Result<Rerun, Error> {
     Ok(Rerun { code, status })
 }
 
-/// A unit that fails makes `systemctl restart` fail: how it failed is asked afterwards.
-fn systemctl(words: &[&str]) -> Result<(), Error> {
-    let run = Command::new("systemctl").args(words).stdin(Stdio::null()).stderr(Stdio::null()).status();
-    run.map(drop).map_err(Error::io("running", "systemctl"))
+fn systemctl(words: &[&str]) -> Result<Child, Error> {
+    let started = Command::new("systemctl").args(words).stdin(Stdio::null()).stderr(Stdio::null()).spawn();
+    started.map_err(Error::io("running", "systemctl"))
 }
 
-/// The unit's lines in the journal from here on, to standard error. Without journalctl there are none.
-fn follow() -> Option<Child> {
-    let words = ["--follow", "--lines=0", "--output=cat", "--quiet", "--unit", UNIT];
-    Command::new("journalctl").args(words.map(OsStr::new)).stdin(Stdio::null()).stdout(std::io::stderr()).spawn().ok()
+/// The unit's lines in the journal from some point on. Without journalctl there are none. It is read again and again
+/// and not followed: who follows has to be stopped, and may not have come to the end then.
+struct Journal {
+    cursor: Option<String>,
+}
+
+impl Journal {
+    fn from_now() -> Journal {
+        Journal { cursor: Journal::read(&["--lines=1"]).and_then(|text| Journal::split(&text).1) }
+    }
+
+    /// Writes what is new to standard error.
+    fn show(&mut self) {
+        let Some(cursor) = &self.cursor else { return };
+        let after = format!("--after-cursor={cursor}");
+        let Some(text) = Journal::read(&["--unit", UNIT, &after]) else { return };
+        let (lines, cursor) = Journal::split(&text);
+        self.cursor = cursor.or(self.cursor.take());
+        // Nobody may be there to read it.
+        let _ = io::stderr().write_all(lines.as_bytes());
+    }
+
+    fn read(more: &[&str]) -> Option<String> {
+        let words = ["--quiet", "--no-pager", "--output=cat", "--show-cursor"];
+        let output = Command::new("journalctl").args(words).args(more).stdin(Stdio::null()).output().ok()?;
+        Some(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// The lines, and the cursor that stands behind them.
+    fn split(text: &str) -> (String, Option<String>) {
+        let (mut lines, mut cursor) = (String::new(), None);
+        for line in text.lines().filter(|line| !line.is_empty()) {
+            match line.strip_prefix("-- cursor: ") {
+                Some(found) => cursor = Some(found.to_owned()),
+                None => lines.extend([line, "\n"]),
+            }
+        }
+        (lines, cursor)
+    }
 }
 
 /// As shells have it: a signal's number comes after 128.
@@ -104,7 +139,7 @@ fn code(status: &std::process::ExitStatus) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Given, code};
+    use super::{Given, Journal, code};
     use std::process::Command;
 
     #[test]
@@ -112,6 +147,16 @@ mod tests {
         assert!(Given::default().arguments().is_empty());
         let given = Given { export: Some("/srv/x y".into()), node: Some("n0".into()), ..Given::default() };
         assert_eq!(given.arguments(), ["--export", "/srv/x y", "--host", "n0"]);
+    }
+
+    #[test]
+    fn a_cursor_is_told_from_lines() {
+        let split = |text: &str| Journal::split(text);
+        assert_eq!(
+            split("a\n\nb -- cursor: x\n-- cursor: s=1;i=2\n"),
+            ("a\nb -- cursor: x\n".into(), Some("s=1;i=2".into()))
+        );
+        assert_eq!(split(""), (String::new(), None));
     }
 
     #[test]

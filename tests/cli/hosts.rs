@@ -32,7 +32,7 @@ echo '10.0.0.1 ctl' > "$root/machine/export/hosts"
 echo 'greeting: hello' > "$root/machine/export/hostvars/n0/hostvars.yml"
 echo '{"meta": {"compute": "true"}}' > "$root/machine/metadata.json"
 exec chroot "$root" /usr/sbin/sshd -D -f /dev/null -h /machine/host -o ListenAddress=127.0.0.1 -o Port="$2" \
-  -o AuthorizedKeysFile=/machine/user.pub -o StrictModes=no -o PermitRootLogin=yes -o UsePAM=no -o PidFile=none
+  -o AuthorizedKeysFile=/machine/user.pub -o StrictModes=no -o 'Subsystem=sftp internal-sftp' -o PermitRootLogin=yes -o UsePAM=no -o PidFile=none
 "#;
 
 impl Machine {
@@ -148,4 +148,56 @@ fn a_machine_of_a_site_refuses_a_stranger() {
     assert!(!machine.at("var/lib/compute-init/bundles/current").exists());
     machine.fake(&["n0"], &["--trust-development"]).expect(0);
     assert_eq!(machine.motd(), "hello\n");
+}
+
+/// The real clush, over the same ssh.
+#[test]
+fn clush_delivers_to_sets_of_nodes() {
+    let machine = Machine::start();
+    let first = machine.fake(&["n[0-0]"], &["--via", "clush"]).expect(0).json();
+    assert_eq!((machine.motd().as_str(), &first["hosts"][0]["status"]["state"]), ("hello\n", &"ready".into()));
+    assert_eq!(fs::read_dir(machine.at("tmp")).expect("lists").flatten().filter(left).count(), 0, "a parcel was left");
+    machine.greet("edited");
+    let second = machine.fake(&["gone", "n0"], &["--via", "clush"]).expect(4).json();
+    let of = |name: &str| second["hosts"].as_array().expect("hosts").iter().find(|h| h["host"] == name).expect("there");
+    assert_eq!((&of("n0")["code"], &of("gone")["code"], machine.motd().as_str()), (&0.into(), &4.into(), "edited\n"));
+    let undone = machine.fake(&["n0"], &["--via", "clush", "--undo"]).expect(0).json();
+    assert_eq!((&undone["hosts"][0]["status"]["bundle"], machine.motd().as_str()), (&first["bundle"], "hello\n"));
+    // A site's machine, and a boot that fails.
+    run(machine.dir.path(), &["keygen", "-q", "-o", "site.key"]).expect(0);
+    let trust = machine.at("etc/compute-init/trust.d");
+    fs::remove_dir_all(&trust).and_then(|()| fs::create_dir(&trust)).expect("empties");
+    fs::copy(machine.dir.path().join("site.pub.pem"), trust.join("site.pem")).expect("copies");
+    let refused = machine.fake(&["n0"], &["--via", "clush"]).expect(1).json();
+    assert!(refused["hosts"][0]["error"].as_str().is_some_and(|e| e.contains("it trusts site.pem")), "{refused}");
+    assert_eq!((machine.motd().as_str(), fs::read_dir(&trust).expect("lists").count()), ("hello\n", 1));
+    machine.write("source/roles/motd/tasks/main.yml", "- fail: {msg: broken on purpose}\n");
+    let failed = machine.fake(&["n0"], &["--via", "clush", "--trust-development"]).expect(3).json();
+    assert_eq!(failed["hosts"][0]["status"]["state"], "failed", "{failed}");
+}
+
+/// Whether something is a parcel that nobody needs any more.
+fn left(entry: &fs::DirEntry) -> bool {
+    entry.file_name().to_string_lossy().starts_with("compute-init")
+}
+
+#[test]
+fn engines_that_cannot_work_are_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let refused = |more: &[&str], code: i32, why: &str| {
+        let words = [&["build", "--fake-build"][..], more].concat();
+        let mut command = command(dir.path(), &words);
+        ran(command.env("HOME", dir.path()).env("PATH", std::env::var("PATH").unwrap_or_default()))
+            .expect(code)
+            .says(why);
+    };
+    refused(&["--via", "slurm"], 1, "salloc --nodelist=NODES");
+    refused(&["--via", "slurm", "--host", "n0"], 1, "leave --host out");
+    refused(&["--via", "clush"], 1, "name them with --host");
+    refused(&["--via", "clush", "--host=n[0-"], 1, "nodeset");
+    refused(&["--via", "clush", "--host=n0 n1"], 1, "no set of nodes");
+    refused(&["--via", "clush", "--host", "n0", "--ssh-config", "a b"], 1, "blanks");
+    refused(&["--via", "ansible", "--host", "n0"], 2, "--via");
+    refused(&["--via", "slurm", "--root", "/none"], 2, "--root");
+    refused(&["--sudo"], 1, "--sudo is for other machines");
 }

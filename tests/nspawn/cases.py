@@ -130,11 +130,71 @@ def broken_munge_key_leaves_the_login(cluster):
     ssh_lets_in(cluster)
 
 
+FAKE = """- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Leave a note
+      ansible.builtin.copy: {content: "%s\\n", dest: /etc/note, mode: "0644"}
+"""
+
+
+def fake_build_through_slurm(cluster):
+    """From the control node to all nodes of an allocation: sbcast, srun, the unit's journal, each node's status; and back."""
+    before = status(cluster)["bundle"]
+
+    def fake(*more):
+        argv = ["salloc", "-Q", "-w", "node1", "/root/compute-init", "build", "--fake-build", "--via", "slurm"]
+        return cluster.control.run(*argv, *more, timeout=lab.PATIENCE)
+
+    def note():
+        return cluster.node.says("sh", "-c", "cat /etc/note")
+
+    cluster.write_source(cluster.control, FAKE % "through Slurm")
+    done = fake("/root/site.yml", "--key", "/root/site.key")
+    check(done.returncode == 0 and note() == "through Slurm", f"the fake build ended with {done.returncode}: {done.stdout}")
+    check("node1: " in done.stdout and "changed  Leave a note" in done.stdout, f"the journal was not shown: {done.stdout}")
+    check(status(cluster)["bundle"] != before, "the node has the bundle that it had")
+    check(cluster.node.says("sh", "-c", "ls -d /tmp/compute-init* 2>/dev/null") == "", "a parcel was left")
+    # A bundle that the node does not trust changes nothing there.
+    cluster.write_source(cluster.control, FAKE % "by a stranger")
+    done = fake("/root/site.yml", "--key", "/root/other.key")
+    check(done.returncode == 5 and "[B10]" in done.stdout, f"a stranger's bundle ended with {done.returncode}: {done.stdout}")
+    check(note() == "through Slurm", f"a stranger wrote {note()}")
+    done = fake("--undo")
+    check(done.returncode == 0 and status(cluster)["bundle"] == before, f"undoing ended with {done.returncode}: {done.stdout}")
+    until_idle(cluster)
+
+
+def fake_build_on_the_node(cluster):
+    """On the machine itself: the unit is restarted, its journal shown, and the command exits as the boot did."""
+    def fake(*more):
+        return cluster.node.run("env", "HOME=/root", "/root/compute-init", "build", "--fake-build", *more, timeout=lab.PATIENCE)
+
+    cluster.write_source(cluster.node, FAKE % "here")
+    done = fake("/root/site.yml", "--key", "/root/site.key")
+    check(done.returncode == 0 and cluster.node.says("cat", "/etc/note") == "here", f"it ended with {done.returncode}: {done.stdout}")
+    check("changed  Leave a note" in done.stdout, f"the journal was not shown: {done.stdout}")
+    # Nobody asked whether a site's node is to trust a developer's key.
+    done = fake("/root/site.yml")
+    check(done.returncode == 1 and "--trust-development" in done.stdout, f"a developer's key ended with {done.returncode}: {done.stdout}")
+    cluster.write_source(cluster.node, FAKE.replace("ansible.builtin.copy: {", "ansible.builtin.fail: {msg: on purpose} #") % "")
+    done = fake("/root/site.yml", "--key", "/root/site.key")
+    check(done.returncode == 3 and "on purpose" in done.stdout, f"a failing boot ended with {done.returncode}: {done.stdout}")
+    done = fake("--undo")
+    check(done.returncode == 0 and "ready" in done.stdout, f"undoing ended with {done.returncode}: {done.stdout}")
+    # The shipped roles again, by the name of no source.
+    done = fake("--key", "/root/site.key")
+    check(done.returncode == 0, f"the shipped roles ended with {done.returncode}: {done.stdout}")
+    until_idle(cluster)
+
+
 CASES = [
     first_boot_ends_idle,
     reboot_comes_back,
     administrators_drain_stays,
     failing_task_drains,
     repair_and_restart,
+    fake_build_through_slurm,
+    fake_build_on_the_node,
     broken_munge_key_leaves_the_login,
 ]

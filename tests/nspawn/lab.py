@@ -246,6 +246,17 @@ class Lab:
         lines = ["127.0.0.1 localhost", *(f"{address} {name}" for name, address in ADDRESS.items())]
         (self.export / "hosts").write_text("\n".join(lines) + "\n")
 
+    def write_source(self, machine, playbook):
+        """What whoever works on roles has on a machine: programs, the site's key, another key, a playbook."""
+        home = machine.root / "root"
+        for name in ("compute-init", "compute-init-boot"):
+            if not (home / name).exists():
+                shutil.copy(self.binaries / name, home / name)
+        if not (home / "site.key").exists():
+            shutil.copy(f"{self.scratch}/key.pem", home / "site.key")
+            run([self.binaries / "compute-init", "keygen", "-q", "-o", home / "other.key"])
+        (home / "site.yml").write_text(playbook)
+
     def clock(self):
         return time.monotonic() - self.started
 
