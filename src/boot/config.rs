@@ -27,6 +27,8 @@ pub struct Config {
     pub identity: PathBuf,
     /// `resume`.
     pub resume: Policy,
+    /// `report`: the field of Slurm's record of the node that takes a report of each boot; `None` leaves none.
+    pub report: Option<&'static str>,
     /// `deadlines`.
     pub deadlines: Deadlines,
     /// `state_dir`: bundles and staged generations.
@@ -133,6 +135,7 @@ impl Default for Config {
             require_signed_export: None,
             identity: "/etc/compute-init/identity".into(),
             resume: Policy::Owned,
+            report: None,
             deadlines: Deadlines {
                 metadata: Duration::from_secs(120),
                 mount: Duration::from_secs(120),
@@ -201,6 +204,7 @@ impl Reader {
             "require_signed_export",
             "identity",
             "resume",
+            "report",
             "deadlines",
             "state_dir",
             "run_dir",
@@ -217,6 +221,7 @@ impl Reader {
                 "require_signed_export" => set(&mut config.require_signed_export, self.truth(value).map(Some)),
                 "identity" => set(&mut config.identity, self.path(value)),
                 "resume" => set(&mut config.resume, self.policy(value)),
+                "report" => set(&mut config.report, self.field(value).map(Some)),
                 "deadlines" => self.deadlines(value, &mut config.deadlines),
                 "state_dir" => set(&mut config.state_dir, self.path(value)),
                 "run_dir" => set(&mut config.run_dir, self.path(value)),
@@ -296,6 +301,13 @@ impl Reader {
             Some("slurm") => Some(Policy::Slurm),
             Some("always") => Some(Policy::Always),
             _ => self.mistake(node, "resume is owned, slurm or always"),
+        }
+    }
+
+    fn field(&mut self, node: &Node) -> Option<&'static str> {
+        match ["comment", "extra"].into_iter().find(|field| node.as_str() == Some(field)) {
+            None => self.mistake(node, "report is comment or extra: a field of Slurm's record of the node"),
+            field => field,
         }
     }
 
@@ -384,6 +396,7 @@ export: {source: 'nfs://10.0.0.1/x', path: /x, uid: 0, gid: 5, stale: 12h, jitte
 require_signed_export: false
 identity: /i
 resume: always
+report: extra
 deadlines: {metadata: 5, mount: 10m, stage: 7s, apply: 1h, resume: 1d}
 state_dir: /s
 run_dir: /r
@@ -396,14 +409,14 @@ sentinel:
         assert_eq!(config.export.stale, Stale::MaxAge(Duration::from_secs(12 * 3600)));
         assert_eq!(config.export.jitter, Some(Duration::from_secs(20)));
         assert_eq!((config.require_signed_export, config.identity.to_str()), (Some(false), Some("/i")));
-        assert_eq!(config.resume, Policy::Always);
+        assert_eq!((config.resume, config.report), (Policy::Always, Some("extra")));
         assert_eq!(config.deadlines.mount, Duration::from_secs(600));
         assert_eq!(config.sentinel, None);
     }
 
     #[test]
     fn all_mistakes_are_told_at_once_with_their_lines() {
-        let text = b"resume: allways\ndeadline: {mount: 5}\nexport:\n  uid: root\n  stael: 5m\ndeadlines: {mount: 0, stage: 5y}\nstate_dir: ../x\nmetadata: {sources: [ftp://x]}\n";
+        let text = b"resume: allways\ndeadline: {mount: 5}\nexport:\n  uid: root\n  stael: 5m\ndeadlines: {mount: 0, stage: 5y}\nstate_dir: ../x\nreport: yes\nmetadata: {sources: [ftp://x]}\n";
         let mistakes = parse("config.yaml", text).unwrap_err();
         let wanted = [
             "config.yaml:1: resume is owned",
@@ -413,7 +426,8 @@ sentinel:
             "config.yaml:6: a time from",
             "config.yaml:6: a time from",
             "config.yaml:7: an absolute path",
-            "config.yaml:8: neither config-drive",
+            "config.yaml:8: report is comment or extra",
+            "config.yaml:9: neither config-drive",
         ];
         assert_eq!(mistakes.len(), wanted.len(), "{mistakes:#?}");
         for (mistake, wanted) in mistakes.iter().zip(wanted) {

@@ -16,6 +16,7 @@ pub mod options;
 mod outside;
 mod overlay;
 pub mod receive;
+mod report;
 mod resume;
 mod served;
 mod session;
@@ -179,6 +180,7 @@ fn conclude(session: &mut Session, result: Result<(), Stop>) -> Finished {
             session.line(&format!("writing status.json or the sentinel: {e}"));
             code = code.max(EXIT_MACHINE);
         }
+        report::leave(session);
     }
     Finished { code, status: Some(session.status.clone()) }
 }

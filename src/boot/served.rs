@@ -3,10 +3,12 @@
 
 use super::config::Config;
 use super::keyring::Keyring;
+use super::report::Sender;
 use super::session::Session;
 use super::stop::Stop;
 use crate::bundle::Trust;
 use crate::bundle::generation::{self, Fetch, Generation, GenerationError};
+use crate::bundle::report::ReportKey;
 use crate::plan::export::{CURRENT, HostIndex, Part, Secrets};
 use crate::plan::{Data, Map, limits};
 use crate::sys::file::{self, Look};
@@ -36,6 +38,8 @@ pub struct Served {
     pub files: Vec<(String, Vec<u8>)>,
     /// In a few words: which generation, who signed it, how much was read.
     pub note: String,
+    /// What a report of this boot is made with, where one is wanted.
+    pub sender: Option<Sender>,
     seen: Seen,
 }
 
@@ -160,7 +164,11 @@ fn once(
     let (bytes, requests) = (from.bytes, from.requests);
     let note = format!("serial {} signed by {signer}, {bytes} bytes read in {requests} requests", index.serial);
     let others = others(&part, &secrets, &host.name);
-    Ok(Some(Served { hostvars: hostvars(&host, part, secrets), others, files, note, seen }))
+    let sender = session.config.report.and_then(|_| {
+        let key = ReportKey::of_node(identity.as_ref()?, trust.key(&generation.signer().key)?);
+        Some(Sender { key, serial: index.serial })
+    });
+    Ok(Some(Served { hostvars: hostvars(&host, part, secrets), others, files, note, sender, seen }))
 }
 
 /// Whether the generation is one that this node may use, and what is to be remembered of it.

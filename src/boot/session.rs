@@ -2,6 +2,7 @@
 
 use super::config::Config;
 use super::options::Options;
+use super::report::Sender;
 use super::stop::Stop;
 use crate::plan::status::{Recap, StageReport, State, Status};
 use crate::sys::command::{Command, CommandError, Output, Recorder, Runner};
@@ -21,6 +22,8 @@ pub struct Session<'a> {
     pub host: String,
     /// What `status.json` will say.
     pub status: Status,
+    /// What a report to the control node is made with, once a generation was staged.
+    pub sender: Option<Sender>,
     started: Instant,
     out: &'a mut dyn Write,
 }
@@ -51,7 +54,7 @@ impl<'a> Session<'a> {
             tasks: Vec::new(),
             recap: Recap::default(),
         };
-        Session { options, config, runner, host, status, started: Instant::now(), out }
+        Session { options, config, runner, host, status, sender: None, started: Instant::now(), out }
     }
 
     /// Runs one stage, and reports its time and what it found.

@@ -109,6 +109,11 @@ pub fn drain(runner: &dyn Runner, name: &str, reason: &str) -> Result<(), String
     update(runner, &[format!("nodename={name}"), "state=drain".to_owned(), reason])
 }
 
+/// Leaves a word in a field of the node's record: `comment` or `extra`.
+pub fn note(runner: &dyn Runner, name: &str, field: &str, word: &str) -> Result<(), String> {
+    update(runner, &[format!("nodename={name}"), format!("{field}={word}")])
+}
+
 fn update(runner: &dyn Runner, words: &[String]) -> Result<(), String> {
     let argv = ["scontrol", "update"].into_iter().chain(words.iter().map(String::as_str));
     let command = Command { timeout: Some(CALL), ..Command::new(argv) };

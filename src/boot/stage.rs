@@ -214,7 +214,7 @@ fn begin(session: &Session) -> Result<Copy, Stop> {
 }
 
 fn finish(session: &mut Session, admitted: Admitted, done: Done) -> Result<(Staged, String), Stop> {
-    let Done { copy, hostvars, others, served } = done;
+    let Done { copy, hostvars, others, mut served } = done;
     let (files, bytes) = copy.size();
     let (generation, new, dir, trial) = if session.options.check {
         let (generation, trial) = copy.keep_for_trial();
@@ -229,6 +229,7 @@ fn finish(session: &mut Session, admitted: Admitted, done: Done) -> Result<(Stag
     };
     let kind = if new { "new" } else { "unchanged" };
     let mut note = format!("generation {} ({kind}), {files} files, {bytes} bytes", super::verify::short(&generation));
+    session.sender = served.as_mut().and_then(|served| served.sender.take());
     match &served {
         Some(served) => note = format!("{note}; {}", served.note),
         None => note.push_str("; not signed"),

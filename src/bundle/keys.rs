@@ -90,6 +90,12 @@ impl SigningKey {
         secret
     }
 
+    /// What this key and who has the identity of `recipient` share.
+    #[cfg(feature = "builder")]
+    pub(super) fn shared_with(&self, recipient: &super::age::Recipient) -> [u8; 32] {
+        curve25519_dalek::montgomery::MontgomeryPoint(recipient.0).mul_clamped(self.0.to_scalar_bytes()).0
+    }
+
     pub(super) fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.0.sign(message).to_bytes()
     }
@@ -142,6 +148,16 @@ impl PublicKey {
     pub fn id(&self) -> KeyId {
         let der = self.0.to_public_key_der().expect("an Ed25519 key has an SPKI form");
         KeyId(Digest::of(der.as_bytes()))
+    }
+
+    /// The key's 32 bytes.
+    pub(super) fn bytes(&self) -> [u8; 32] {
+        self.0.to_bytes()
+    }
+
+    /// The same point for agreeing on a secret, instead of signing.
+    pub(super) fn montgomery(&self) -> [u8; 32] {
+        self.0.to_montgomery().0
     }
 
     pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {

@@ -68,6 +68,11 @@ impl Trust {
         &self.place
     }
 
+    /// The key of this id.
+    pub fn key(&self, id: &KeyId) -> Option<&PublicKey> {
+        self.keys.iter().map(|(_, key)| key).find(|key| key.id() == *id)
+    }
+
     /// Names and ids of the keys.
     pub fn names(&self) -> Vec<(String, KeyId)> {
         self.keys.iter().map(|(name, key)| (name.clone(), key.id())).collect()

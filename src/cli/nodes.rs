@@ -4,7 +4,9 @@ use super::verify::named_keys;
 use super::{Exit, Ui};
 use crate::bundle::{SigningKey, Trust};
 use crate::export::nodes::{Disk, Node, ask_slurm, nodes};
+use crate::export::reports::{self, Reported, Source};
 use crate::sys::command::SystemRunner;
+use crate::vars::time::civil_from_days;
 use anyhow::{Context, bail};
 use serde_json::json;
 use std::path::PathBuf;
@@ -22,7 +24,8 @@ pub(super) struct Args {
     /// Directory of the public keys that may sign the export
     #[arg(long, value_name = "DIR", default_value = "/etc/compute-init/trust.d/export")]
     trust: PathBuf,
-    /// A key that may sign it, public or private, instead of a directory; may be repeated
+    /// A key that may sign it, instead of a directory; may be repeated. With the private one, nodes' reports are told from
+    /// those that somebody else made
     #[arg(long, value_name = "FILE", conflicts_with = "trust")]
     key: Vec<PathBuf>,
     /// Show what each node's next boot would see changed
@@ -48,7 +51,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
 }
 
 fn show(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
-    let trust = trust(args)?;
+    let (trust, keys) = keys(args)?;
     let mut disk = Disk(args.dest.clone());
     let reading = || format!("reading the export {}", args.dest.display());
     let current = disk.current(&trust).with_context(reading)?;
@@ -65,6 +68,11 @@ fn show(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
         && let Err(why) = ask_slurm(&mut all, &SystemRunner::new())
     {
         ui.warn(&why);
+    }
+    if !args.no_slurm
+        && let Err(why) = reports::ask(&mut all, &keys, &SystemRunner::new(), &mut Source::new(&current, &mut disk))
+    {
+        ui.warn(&format!("nodes' reports are not shown: {why}"));
     }
     let changed = all.iter().filter(|n| !n.changes.is_empty()).count();
     let index = current.index();
@@ -84,19 +92,23 @@ fn show(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
     Ok(if changed > 0 { Exit::Source } else { Exit::Done })
 }
 
-fn trust(args: &Args) -> anyhow::Result<Trust> {
+/// The keys that the export is verified with, and those of them that also tell whether a report is its node's own.
+fn keys(args: &Args) -> anyhow::Result<(Trust, Vec<SigningKey>)> {
     if args.key.is_empty() {
-        return Ok(Trust::directory(&args.trust)?);
+        return Ok((Trust::directory(&args.trust)?, Vec::new()));
     }
-    let mut keys = Vec::new();
+    let (mut keys, mut private) = (Vec::new(), Vec::new());
     for file in &args.key {
         let pem = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
         match SigningKey::from_pem(&pem) {
-            Ok(key) => keys.push((file.display().to_string(), key.public())),
+            Ok(key) => {
+                keys.push((file.display().to_string(), key.public()));
+                private.push(key);
+            }
             Err(_) => keys.extend(named_keys(std::slice::from_ref(file))?),
         }
     }
-    Ok(Trust::keys("--key", keys)?)
+    Ok((Trust::keys("--key", keys)?, private))
 }
 
 fn table(nodes: &[Node]) -> String {
@@ -106,7 +118,24 @@ fn table(nodes: &[Node]) -> String {
         let state = node.state.as_deref().unwrap_or("-");
         let changes = if node.changes.is_empty() { "-".to_owned() } else { node.changes.join(", ") };
         let reason = node.reason.as_deref().map(|r| format!("  ({r})")).unwrap_or_default();
-        text += &format!("\n{:<width$}  {state:<12}  {changes}{reason}", node.host);
+        let report = node.report.as_ref().map_or("-".to_owned(), told);
+        text += &format!("\n{:<width$}  {state:<12}  {report:<44}  {changes}{reason}", node.host);
     }
     text
+}
+
+/// `ready, 3 changed, 2026-11-22T10:00:00Z` of the generation with a serial number, and whether it is to be believed.
+fn told(report: &Reported) -> String {
+    let Reported { serial, state, changed, time, genuine } = report;
+    let days = i64::try_from(time / 86_400).unwrap_or(i64::MAX);
+    let when = civil_from_days(days).map_or("?".to_owned(), |(year, month, day)| {
+        let (hour, minute) = (time / 3600 % 24, time / 60 % 60);
+        format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}Z")
+    });
+    let doubt = match genuine {
+        Some(true) => "",
+        Some(false) => ", NOT ITS OWN",
+        None => ", not verified",
+    };
+    format!("{state}, {changed} changed, {when}, serial {serial}{doubt}")
 }

@@ -1,6 +1,7 @@
 //! What is exported for each node, what differs from an earlier generation, and what Slurm says of the node. All of it
 //! is read: nothing is asked of a node.
 
+use super::reports::Reported;
 use crate::bundle::Trust;
 use crate::bundle::generation::{self, Fetch, Generation, GenerationError};
 use crate::plan::Data;
@@ -32,6 +33,9 @@ pub struct Node {
     /// Slurm's reason for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What it said of its last boot, where it left a report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<Reported>,
 }
 
 /// The export's directory on this machine.

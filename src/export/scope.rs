@@ -42,6 +42,11 @@ impl World {
         World { playbook_dir, ..self }
     }
 
+    /// `groups`, which is the same for all hosts.
+    pub fn groups(&self) -> &Data {
+        &self.groups
+    }
+
     fn value(&self, value: ValueId) -> Rc<Data> {
         let known = self.shared.borrow().get(&value).cloned();
         known.unwrap_or_else(|| {

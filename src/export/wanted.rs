@@ -1,6 +1,7 @@
 //! What the roles of a bundle ask for: variables per role, lists of `groups`, other hosts' variables. Read off the plan
 //! and its templates.
 
+use super::resolve::RESULT;
 use crate::plan::{Plan, Span};
 use crate::vars::reach::{self, Reach};
 use crate::yaml;
@@ -11,6 +12,26 @@ use std::collections::{BTreeMap, BTreeSet};
 const CONDITIONS: [&str; 6] = ["when", "until", "changed_when", "failed_when", "that", "var"];
 /// What stands for tasks that are in no role.
 pub const NO_ROLE: &str = "the playbook";
+
+/// Names that are there without an inventory's setting them.
+const MAGIC: [&str; 16] = [
+    "groups",
+    "group_names",
+    "hostvars",
+    "inventory_hostname",
+    "inventory_hostname_short",
+    "inventory_dir",
+    "inventory_file",
+    "item",
+    "omit",
+    "play_hosts",
+    "playbook_dir",
+    "role_name",
+    "role_names",
+    "role_path",
+    "template_path",
+    "vars",
+];
 
 /// What is asked for.
 #[derive(Debug, Default)]
@@ -34,6 +55,15 @@ pub struct Asked {
     pub asserted: BTreeSet<String>,
     /// Texts that reach groups, hosts or computed names, each with its place.
     pub texts: Vec<(String, Reach)>,
+}
+
+impl Wanted {
+    /// Whether a name has a value without the inventory: from the roles, from the boot, or from the node.
+    pub fn given(&self, name: &str) -> bool {
+        self.provided.contains(name)
+            || MAGIC.contains(&name)
+            || ["ansible_", "compute_init_", RESULT].iter().any(|start| name.starts_with(start))
+    }
 }
 
 /// A file of the bundle: its path in the source tree, and its bytes.

@@ -38,6 +38,9 @@ pub const EXPORT_FILES: usize = 4096;
 pub const EXPORT_INDEX: u64 = 256 << 10;
 /// Bytes of a shard of an export, or of a host's own index in it.
 pub const EXPORT_PART: u64 = 4 << 20;
+/// Bytes of a node's report; one of ours takes about 80.
+#[cfg(feature = "builder")]
+pub const REPORT: usize = 256;
 /// Bytes of an age identity's file; one by age-keygen takes 189.
 pub const IDENTITY: u64 = 16 << 10;
 /// Bytes of one YAML document.

@@ -40,6 +40,23 @@ pub struct Settings {
     pub ident: Option<String>,
 }
 
+#[cfg(feature = "builder")]
+impl Settings {
+    /// The same with the fewest rounds, where the number asked for is one that is allowed: whether hashing works does not
+    /// depend on it.
+    pub fn with_little_work(mut self, algorithm: Algorithm) -> Settings {
+        let (least, most) = match algorithm {
+            Algorithm::Md5 => return self,
+            Algorithm::Bcrypt => (4, MOST_COST),
+            Algorithm::Sha256 | Algorithm::Sha512 => (1000, MOST_ROUNDS),
+        };
+        if self.rounds.is_none_or(|rounds| rounds == 0 || (least..=most).contains(&rounds)) {
+            self.rounds = Some(least);
+        }
+        self
+    }
+}
+
 impl Algorithm {
     /// By Ansible's or passlib's name.
     pub fn named(name: &str) -> Option<Algorithm> {

@@ -1,6 +1,7 @@
 //! What filters, tests, lookups and objects see of the template that runs: variables, files, commands, bounds, and
 //! each other. How variables and text are templated is in `templar`.
 
+use super::crypt::{Algorithm, Settings};
 use super::error::{ErrorKind, Outcome, TemplateError};
 use super::eval::Scope;
 use super::methods;
@@ -133,13 +134,37 @@ pub(super) struct Remembered {
     pub(super) tainted: bool,
 }
 
+/// What evaluating is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aim {
+    /// Its result.
+    Use,
+    /// Its result in check mode: lookups keep nothing.
+    Trial,
+    /// To know whether it can be: nothing is kept, and hashes are made with as little work as is allowed.
+    #[cfg(feature = "builder")]
+    Judging,
+}
+
+impl Aim {
+    /// How a password is hashed.
+    #[cfg_attr(not(feature = "builder"), expect(unused_variables, reason = "only the builder judges"))]
+    pub(super) fn hashing(self, settings: Settings, algorithm: Algorithm) -> Settings {
+        match self {
+            Aim::Use | Aim::Trial => settings,
+            #[cfg(feature = "builder")]
+            Aim::Judging => settings.with_little_work(algorithm),
+        }
+    }
+}
+
 /// The scope of a running template.
 pub struct Env<'t> {
     pub(super) source: Rc<Source<'t>>,
     pub(super) files: &'t dyn Files,
     pub(super) runner: Option<&'t dyn Runner>,
-    /// Check mode: lookups keep nothing.
-    pub(super) changes_nothing: bool,
+    /// What evaluating is for.
+    pub(super) aim: Aim,
     /// `jinja2_native`: what a template gives keeps its type.
     pub(super) native: bool,
     pub(super) shared: Rc<Shared>,
@@ -169,7 +194,7 @@ impl<'t> Env<'t> {
             source: Rc::new(Source::Borrowed(vars)),
             files,
             runner: None,
-            changes_nothing: false,
+            aim: Aim::Use,
             native: false,
             shared: Rc::new(shared),
             number: 0,
@@ -195,7 +220,7 @@ impl<'t> Env<'t> {
             source: Rc::new(source),
             files: self.files,
             runner: self.runner,
-            changes_nothing: self.changes_nothing,
+            aim: self.aim,
             native: self.native,
             shared: Rc::clone(&self.shared),
             number,

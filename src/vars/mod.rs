@@ -161,6 +161,18 @@ impl FileNode {
     }
 }
 
+/// A variable of many scopes that is never templated: large ones (`groups`) are converted once.
+#[cfg(feature = "builder")]
+pub struct Converted(Value);
+
+#[cfg(feature = "builder")]
+impl Converted {
+    /// Converts data from outside.
+    pub fn foreign(data: &Data) -> Converted {
+        Converted(Value::from_foreign(data))
+    }
+}
+
 /// Evaluates templates in one scope.
 pub struct Templar<'a> {
     env: Env<'a>,
@@ -180,7 +192,23 @@ impl<'a> Templar<'a> {
 
     /// The same for check mode: a password that is not kept yet is made up, but not kept.
     pub fn changing_nothing(mut self) -> Templar<'a> {
-        self.env.changes_nothing = true;
+        self.env.aim = env::Aim::Trial;
+        self
+    }
+
+    /// The same where only whether a template can be evaluated counts: nothing is kept, and hashing takes as few rounds as
+    /// is allowed.
+    #[cfg(feature = "builder")]
+    pub fn judging(mut self) -> Templar<'a> {
+        self.env.aim = env::Aim::Judging;
+        self
+    }
+
+    /// The same with a variable that was converted for other scopes already.
+    #[cfg(feature = "builder")]
+    pub fn with_converted(self, name: &str, value: &Converted) -> Templar<'a> {
+        let known = env::Remembered { value: value.0.clone(), tainted: true };
+        self.env.memo.borrow_mut().insert(name.to_owned(), known);
         self
     }
 

@@ -120,10 +120,15 @@ pub fn read_all(bytes: &[u8], flavour: Flavour) -> Result<Vec<Data>, Error> {
 
 /// A file of variables as Ansible's loader reads it: JSON first (hostvars are), YAML where it is not JSON.
 pub fn read_vars(bytes: &[u8]) -> Result<Data, Error> {
-    match json::read(bytes) {
+    match read_json(bytes) {
         Some(data) => Ok(data),
         None => read(bytes, Flavour::Ansible),
     }
+}
+
+/// The value of a text that is JSON; `None` where YAML is to be tried.
+pub fn read_json(bytes: &[u8]) -> Option<Data> {
+    json::read(bytes)
 }
 
 #[cfg(test)]

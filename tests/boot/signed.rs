@@ -3,6 +3,7 @@
 use crate::harness::{Bench, Boot, Service, http};
 use compute_init::bundle::SigningKey;
 use compute_init::bundle::age::Identity;
+use compute_init::bundle::report::{Report, ReportKey};
 use compute_init::export::generation::{Keep, Seal, Settings, write};
 use compute_init::export::recipients::Recipients;
 use compute_init::export::{ClusterExport, ExportFile, HostExport, Layer, Other};
@@ -395,4 +396,42 @@ fn https_goes_through_the_nodes_curl_and_shows_no_password() {
     fs::remove_file(signed.bench.path("done")).unwrap();
     signed.bench.program("curl", "echo 'curl: (60) certificate problem' >&2; exit 60\n");
     signed.bench.refused(&["--export", "https://ctl/x"], "unreachable", 4, "certificate problem");
+}
+
+/// What scontrol was asked to change.
+fn updates(bench: &Bench) -> Vec<String> {
+    let calls = fs::read_to_string(bench.path("bin/calls")).unwrap_or_default();
+    calls.lines().filter_map(|line| line.strip_prefix("update nodename=n0 ")).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_report_is_left_where_it_is_wanted_and_is_the_nodes_own() {
+    let signed = Signed::new();
+    let shows = "NodeName=n0 Arch=x State=IDLE SlurmdStartTime=2035-01-01T00:00:00";
+    let script = format!("echo \"$*\" >> \"$(dirname \"$0\")/calls\"\ncase $1 in -o) echo '{shows}' ;; esac\n");
+    signed.bench.program("scontrol", &script);
+    signed.bench.program("systemctl", "echo active\n");
+    signed.boot().ready();
+    assert_eq!(updates(&signed.bench), [""; 0], "nobody asked for one");
+    for field in ["comment", "extra"] {
+        fs::remove_file(signed.bench.path("bin/calls")).unwrap();
+        signed.config(&format!("report: {field}\n"));
+        signed.boot().ready();
+        let left = updates(&signed.bench);
+        let [word] = left.iter().filter_map(|l| l.strip_prefix(&format!("{field}="))).collect::<Vec<_>>()[..] else {
+            panic!("{left:?}")
+        };
+        let report = Report::read(word).unwrap();
+        assert_eq!((report.state.as_str(), report.serial), ("ready", signed.now));
+        assert!(report.is_by(word, &ReportKey::of_exporter(&signed.key, &signed.recipient.recipient()), "n0"));
+    }
+    // A check leaves none; Slurm's saying no is told, and fails nothing.
+    fs::remove_file(signed.bench.path("bin/calls")).unwrap();
+    signed.bench.boot(&["--check"]);
+    assert_eq!(updates(&signed.bench), [""; 0]);
+    let refusing = format!("case $1 in -o) echo '{shows}' ;; *) echo 'Access denied' >&2; exit 1 ;; esac\n");
+    signed.bench.program("scontrol", &refusing);
+    let boot = signed.boot();
+    boot.ready();
+    assert!(boot.out.contains("report   not left: Access denied"), "{}", boot.out);
 }

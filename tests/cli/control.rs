@@ -3,6 +3,7 @@
 use crate::run::{command, ran, run};
 use compute_init::bundle::SigningKey;
 use compute_init::bundle::age::Identity;
+use compute_init::bundle::report::{Report, ReportKey};
 use compute_init::export::generation::{Keep, Seal, Settings, write};
 use compute_init::export::recipients::Recipients;
 use compute_init::export::{ClusterExport, HostExport, Layer};
@@ -128,4 +129,78 @@ fn nodes_tells_by_content_what_a_boot_would_see_changed() {
     nodes(&["--key", "other"]).expect(1).says("not trusted");
     fs::remove_file(bin.join("sinfo")).unwrap();
     nodes(&["--key", "pub"]).expect(0).says("no sinfo here");
+}
+
+/// What stands for a program of Slurm in a test: it prints a text.
+fn stand_in(bin: &Path, name: &str, text: &str) {
+    fs::create_dir_all(bin).unwrap();
+    let script = format!("#!/bin/sh\n# Stand-in for {name}, made by a test.\ncat <<'END'\n{text}\nEND\n");
+    fs::write(bin.join(name), script).unwrap();
+    fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn nodes_shows_the_last_reports_and_whose_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = SigningKey::generate().unwrap();
+    fs::write(dir.path().join("key"), key.to_pem()).unwrap();
+    fs::write(dir.path().join("pub"), key.public().to_pem()).unwrap();
+    let identity = |n: u8| Identity::from_random([n; 32]);
+    let mut recipients = Recipients::default();
+    let mut export = ClusterExport::default();
+    for (n, name) in ["a", "b", "c", "d"].into_iter().enumerate() {
+        recipients.insert(name, identity(n as u8 + 1).recipient());
+        let secret = Layer {
+            vars: [("password".to_owned(), Data::str("x"))].into_iter().collect(),
+            secret: ["password".to_owned()].into(),
+        };
+        export.hosts.insert(name.to_owned(), HostExport { vars: vec![Arc::new(secret)], ..HostExport::default() });
+    }
+    let settings = Settings {
+        dest: dir.path().join("export"),
+        cluster: "test".to_owned(),
+        keys: vec![SigningKey::from_pem(&key.to_pem()).unwrap()],
+        seal: Seal::To(recipients),
+        owner: (0, 0),
+        valid: None,
+        keep: Keep::default(),
+        now: 1000,
+    };
+    write(&export, &settings).unwrap();
+    let report = Report { serial: 1000, state: "ready".to_owned(), changed: 3, time: 1_795_392_000 };
+    let word = |n: u8, host: &str| report.word(&ReportKey::of_node(&identity(n), &key.public()), host);
+    // a's own; b's, made with c's identity; c's, brought from a; d has a remark of somebody's.
+    let lines = [
+        format!("NodeName=a Arch=x State=IDLE Comment={}", word(1, "a")),
+        format!("NodeName=b State=IDLE Extra={} X=y", word(3, "b")),
+        format!("NodeName=c State=IDLE Comment={}", word(1, "a")),
+        "NodeName=d State=IDLE Comment=fan was replaced".to_owned(),
+    ];
+    let bin = dir.path().join("bin");
+    stand_in(&bin, "sinfo", "a|idle|none");
+    stand_in(&bin, "scontrol", &lines.join("\n"));
+    let nodes = |more: &[&str]| {
+        let mut command = command(dir.path(), &[&["nodes", "--dest", "export"], more].concat());
+        ran(command.env("PATH", format!("{}:/usr/bin:/bin", bin.display())))
+    };
+    let all = nodes(&["--key", "key", "--json"]).expect(0).json();
+    let genuine: Vec<String> =
+        all["nodes"].as_array().unwrap().iter().map(|n| n["report"]["genuine"].to_string()).collect();
+    assert_eq!(genuine, ["true", "false", "false", "null"]);
+    assert_eq!(
+        (&all["nodes"][0]["report"]["changed"], &all["nodes"][3]["report"]),
+        (&3.into(), &serde_json::Value::Null)
+    );
+    let shown = nodes(&["--key", "key"]).expect(0).out;
+    assert!(
+        shown.contains("ready, 3 changed, 2026-11-23T00:00Z, serial 1000 ") && shown.contains("NOT ITS OWN"),
+        "{shown}"
+    );
+    // The public key verifies the export, but cannot tell whose a report is.
+    let public = nodes(&["--key", "pub", "--json"]).expect(0).json();
+    assert!(public["nodes"][0]["report"]["genuine"].is_null() && public["nodes"][0]["report"]["serial"] == 1000);
+    assert!(nodes(&["--key", "pub"]).expect(0).out.contains("not verified"));
+    fs::write(bin.join("scontrol"), "#!/bin/sh\n# Stand-in, made by a test.\necho slurmctld is away >&2; exit 1\n")
+        .unwrap();
+    nodes(&["--key", "key"]).expect(0).says("reports are not shown: slurmctld is away");
 }

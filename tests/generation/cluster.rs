@@ -64,6 +64,11 @@ fn memory() -> PathBuf {
 impl Cluster {
     /// A cluster of `count` hosts `n0.cluster`, `n1.cluster`, ...
     pub fn new(count: usize) -> Cluster {
+        Cluster::within(&memory(), count)
+    }
+
+    /// The same with its directory in one that somebody else removes, for who is killed.
+    pub fn within(place: &Path, count: usize) -> Cluster {
         let everyone = Arc::new(layer(
             &[("domain", "cluster"), ("proxy", "{{ hostvars['ctl'].addr }}:3128"), ("munge", SHARED)],
             &["munge"],
@@ -96,7 +101,7 @@ impl Cluster {
         let hosts: String = (0..count).map(|n| format!("10.1.{}.{} n{n}.cluster n{n}\n", n / 250, n % 250)).collect();
         export.shared = vec![file("hosts", &hosts, false), file("manila_share_info.yml", FILE, true)];
         Cluster {
-            dir: tempfile::Builder::new().prefix("generation").tempdir_in(memory()).unwrap(),
+            dir: tempfile::Builder::new().prefix("generation").tempdir_in(place).unwrap(),
             key: SigningKey::generate().unwrap(),
             export,
             seal: true,

@@ -58,7 +58,7 @@ fn a_killed_exporter_leaves_the_served_generation_whole() {
 
 fn write_for_ever(seed: &str) {
     let (dir, round) = seed.split_once(' ').unwrap();
-    let mut cluster = Cluster::new(300);
+    let mut cluster = Cluster::within(dir.as_ref(), 300);
     let key = fs::read_to_string(format!("{dir}/key")).unwrap();
     cluster.key = compute_init::bundle::SigningKey::from_pem(&key).unwrap();
     for n in 0.. {

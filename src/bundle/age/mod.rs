@@ -29,9 +29,9 @@ const TAG: usize = 16;
 /// Bytes of a file key, and of the nonce before the body.
 const SHORT: usize = 16;
 
-type HmacSha256 = hmac::Hmac<Sha256>;
+pub(super) type HmacSha256 = hmac::Hmac<Sha256>;
 
-fn derive(secret: &[u8], salt: &[u8], info: &[u8]) -> [u8; 32] {
+pub(super) fn derive(secret: &[u8], salt: &[u8], info: &[u8]) -> [u8; 32] {
     let mut key = [0; 32];
     Hkdf::<Sha256>::new(Some(salt), secret).expand(info, &mut key).expect("32 bytes are few enough for HKDF-SHA256");
     key

@@ -4,11 +4,12 @@
 use super::Error;
 use super::graph::Graph;
 use super::pool::{Definition, Encrypted, Place};
+use super::scan::{Fault, Scanner};
 use crate::plan::{Data, limits};
 use crate::vars::Vault;
 use crate::vars::vault::{Keyring, is_sealed};
 use crate::yaml::{self, Content, Flavour};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -102,7 +103,7 @@ fn file(path: &Path, graph: &mut Graph, keyring: &Keyring) -> Result<Vec<Definit
         let problem = if encrypted == Encrypted::Whole { "is not YAML".to_owned() } else { e.problem };
         Error { column: mark.column, ..Error::at(&shown, mark.line, problem) }
     };
-    let data = yaml::read_vars(&bytes).map_err(syntax)?;
+    let (data, lines) = with_lines(&bytes).map_err(syntax)?;
     let map = match data {
         Data::Map(map) => map,
         Data::Null => return Ok(Vec::new()),
@@ -114,7 +115,6 @@ fn file(path: &Path, graph: &mut Graph, keyring: &Keyring) -> Result<Vec<Definit
     if encrypted == Encrypted::Whole {
         keyring.conceal(&Data::Map(map.clone()));
     }
-    let lines = lines(&bytes);
     let mut vars = Vec::with_capacity(map.len());
     for (name, value) in map {
         let Some(name) = name.as_str() else {
@@ -137,14 +137,33 @@ pub fn note(value: &Data, place: &str, keyring: &Keyring) {
     }
 }
 
-/// The lines on which the names of a dictionary stand.
-fn lines(bytes: &[u8]) -> std::collections::HashMap<String, u32> {
-    let document = yaml::document(bytes, Flavour::Ansible);
-    let pairs = match document.map(|d| d.root.content) {
-        Ok(Content::Map(pairs)) => pairs,
-        _ => Vec::new(),
+/// Names of a dictionary, and the lines on which they stand.
+type Lines = HashMap<String, u32>;
+
+/// The value of a file, and the lines of its names. Ten thousand of these are read for one export: each is parsed once.
+fn with_lines(bytes: &[u8]) -> Result<(Data, Lines), yaml::Error> {
+    if let Some(data) = yaml::read_json(bytes) {
+        return Ok((data, json_lines(bytes).unwrap_or_default()));
+    }
+    let root = yaml::document(bytes, Flavour::Ansible)?.root;
+    let lines = match &root.content {
+        Content::Map(pairs) => pairs.iter().filter_map(|(k, _)| Some((k.as_str()?.to_owned(), k.start.line))).collect(),
+        _ => Lines::new(),
     };
-    pairs.into_iter().filter_map(|(k, _)| Some((k.as_str()?.to_owned(), k.start.line))).collect()
+    Ok((root.into_data(), lines))
+}
+
+/// The lines of a JSON object's names; what is no object has none.
+fn json_lines(bytes: &[u8]) -> Result<Lines, Fault> {
+    let mut scanner = Scanner::new(bytes, limits::YAML);
+    let (mut lines, mut first) = (Lines::new(), true);
+    scanner.expect(b'{', "no object")?;
+    while let Some(name) = scanner.name(&mut first)? {
+        let line = scanner.line();
+        lines.insert(name, line);
+        scanner.value()?;
+    }
+    Ok(lines)
 }
 
 /// Facts of hosts that Ansible's `jsonfile` cache holds: a file per host. They override what the inventory says.

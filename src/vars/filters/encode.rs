@@ -178,7 +178,7 @@ pub fn to_uuid(_: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
     Ok(Value::from(parts.join("-")))
 }
 
-pub fn password_hash(_: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
+pub fn password_hash(env: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
     let names = ["hashtype", "salt", "salt_size", "rounds", "ident"];
     let [kind, salt, salt_size, rounds, ident] = args.bind("get_encrypted_password", names, 0)?;
     let kind = kind.map_or(Ok("sha512".to_owned()), |k| k.text())?;
@@ -196,6 +196,7 @@ pub fn password_hash(_: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
         rounds,
         ident: unless_none(ident).map(|i| i.text()).transpose()?,
     };
+    let settings = env.aim.hashing(settings, algorithm);
     let Value::Str(secret) = value.defined()? else {
         return Err(TemplateError::other(format!("argument 1 must be str, not {}", value.type_name())));
     };

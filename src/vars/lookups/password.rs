@@ -4,6 +4,7 @@ use super::keyvalue::parse;
 use super::options::{Options, term};
 use crate::sys::file::{self, Look};
 use crate::vars::crypt::{self, Algorithm, Settings};
+use crate::vars::env::Aim;
 use crate::vars::filters::chance::seeded;
 use crate::vars::filters::number::parse_int;
 use crate::vars::random::{Source, System};
@@ -129,7 +130,7 @@ impl Wanted {
     fn get(&self, path: &str, env: &Env) -> Outcome<String> {
         let named = path != "/dev/null";
         // What check mode makes up is forgotten.
-        let keeps = named && !env.changes_nothing;
+        let keeps = named && env.aim == Aim::Use;
         if named && !path.starts_with('/') {
             let why = "a password's file must have an absolute path on a node";
             return Err(TemplateError::other(format!("password lookup of '{path}': {why}")));
