@@ -18,12 +18,16 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The group whose hosts are exported where no limit is given.
 const USUAL: &str = "compute_init";
+/// The cluster's name, where none is given.
+const CLUSTER: &str = "cluster";
+/// Whom nodes read as.
+const READER: u32 = 301;
 /// Defaults of roles.
 type Defaults = HashMap<String, Rc<Data>>;
 
@@ -57,7 +61,7 @@ pub(super) struct Args {
     #[arg(long)]
     unsealed: bool,
     /// The cluster's name, within which nodes count generations
-    #[arg(long, value_name = "NAME", default_value = "cluster")]
+    #[arg(long, value_name = "NAME", default_value = CLUSTER)]
     cluster: String,
     /// Days for which nodes take this generation [default: for ever]
     #[arg(long, value_name = "DAYS")]
@@ -87,7 +91,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "PATTERN")]
     secret: Vec<String>,
     /// User and group that nodes read as, whom the share squashes root to
-    #[arg(long, value_name = "UID", default_value_t = 301)]
+    #[arg(long, value_name = "UID", default_value_t = READER)]
     uid: u32,
     /// Only test the inventory: write nothing
     #[arg(long)]
@@ -110,6 +114,65 @@ enum Layout {
     Classic,
 }
 
+/// What a fake build exports again: the same command, with what it has to say about it.
+pub(super) struct Again<'a> {
+    /// The inventories.
+    pub inventory: &'a [String],
+    /// Where to.
+    pub dest: &'a Path,
+    /// Who signs generations; with nobody the classic layout is written.
+    pub keys: &'a [PathBuf],
+    /// To whom secrets are sealed; to nobody, where none is named.
+    pub recipients: Option<&'a Path>,
+    /// Which hosts.
+    pub limit: Option<&'a str>,
+    /// The site's own files.
+    pub files: Option<&'a Path>,
+    /// Passwords of what is encrypted.
+    pub vault: &'a vault::Passwords,
+}
+
+/// What came of an export.
+pub(super) struct Ran {
+    /// How the command ends.
+    pub exit: Exit,
+    /// For `--json`.
+    pub value: Value,
+    /// For people.
+    pub text: String,
+}
+
+/// Exports for what `origin` compiles to.
+pub(super) fn again(again: &Again, origin: &Origin, ui: &Ui) -> anyhow::Result<Ran> {
+    let args = Args {
+        inventory: again.inventory.to_vec(),
+        dest: again.dest.to_owned(),
+        layout: vec![if again.keys.is_empty() { Layout::Classic } else { Layout::Signed }],
+        key: again.keys.to_vec(),
+        recipients: again.recipients.map(Path::to_owned),
+        unsealed: again.recipients.is_none(),
+        cluster: CLUSTER.to_owned(),
+        valid: None,
+        limit: again.limit.map(str::to_owned),
+        bundle: None,
+        trust: PathBuf::new(),
+        origin: origin.clone(),
+        files: again.files.map(Path::to_owned),
+        facts: None,
+        playbook_dir: None,
+        secret: Vec::new(),
+        uid: READER,
+        check: false,
+        list: false,
+        view: None,
+        vault: again.vault.clone(),
+    };
+    let keyring = vault::keyring(&args.vault)?;
+    ui.progress(&format!("reading {}", args.inventory.join(", ")));
+    let inventory = Rc::new(read(&args, &keyring)?);
+    export(&args, inventory, keyring, ui)
+}
+
 pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
     let keyring = vault::keyring(&args.vault)?;
     ui.progress(&format!("reading {}", args.inventory.join(", ")));
@@ -118,8 +181,18 @@ pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
         ui.print(&serde_json::to_string_pretty(&export::list(&inventory))?)?;
         return Ok(Exit::Done);
     }
+    let ran = export(args, inventory, keyring, ui)?;
+    if !ran.text.is_empty() {
+        ui.result(&ran.value, &ran.text)?;
+    }
+    Ok(ran.exit)
+}
+
+fn export(args: &Args, inventory: Rc<Inventory>, keyring: Rc<Keyring>, ui: &Ui) -> anyhow::Result<Ran> {
+    // What was shown already, or printed in a form of its own.
+    let silent = |exit| Ran { exit, value: Value::Null, text: String::new() };
     let hosts = hosts(args, &inventory)?;
-    let Some((wanted, defaults)) = roles(args, ui)? else { return Ok(Exit::Source) };
+    let Some((wanted, defaults)) = roles(args, ui)? else { return Ok(silent(Exit::Source)) };
     let mut world = World::new(Rc::clone(&inventory), defaults, Rc::clone(&keyring));
     if let Some(dir) = &args.playbook_dir {
         world = world.in_directory(dir.clone());
@@ -134,7 +207,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
     if let Some(name) = &args.view {
         let host = made.export.hosts.get(name).with_context(|| format!("{name} is not one of the hosts to export"))?;
         ui.print(&serde_json::to_string_pretty(&export::view(name, host))?)?;
-        return Ok(Exit::Done);
+        return Ok(silent(Exit::Done));
     }
     if let Some(dir) = &args.files {
         let broken = files::add(dir, &world, &hosts, &mut made.export);
@@ -156,14 +229,14 @@ pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
     if !made.problems.is_empty() || !unresolved.is_empty() || args.check {
         let exit = if made.problems.is_empty() && unresolved.is_empty() { Exit::Done } else { Exit::Source };
         let verb = if args.check { "checked" } else { "nothing is exported" };
-        ui.result(&report.json(&hosts), &format!("{verb}: {} hosts, {}", hosts.len(), report.counts()))?;
-        return Ok(exit);
+        let text = format!("{verb}: {} hosts, {}", hosts.len(), report.counts());
+        return Ok(Ran { exit, value: report.json(&hosts), text });
     }
     let (text, written) = write(args, &world, &made.export, ui)?;
     let mut value = report.json(&hosts);
     value["written"] = written;
-    ui.result(&value, &format!("exported   {} hosts to {}{text}", hosts.len(), args.dest.display()))?;
-    Ok(Exit::Done)
+    let text = format!("exported   {} hosts to {}{text}", hosts.len(), args.dest.display());
+    Ok(Ran { exit: Exit::Done, value, text })
 }
 
 /// Writes each layout that is asked for; says what came of it.

@@ -3,6 +3,7 @@
 
 use super::build::{Sealing, seal};
 use super::origin::Origin;
+use super::reexport::{self, Exported};
 use super::{Exit, Ui, install, tour};
 use crate::bundle::{PublicKey, SigningKey, Trust, Verified};
 use crate::image::engine::{self, Become, Engine};
@@ -63,6 +64,8 @@ pub(super) struct Args {
     /// The executor [default: compute-init-boot beside this program, or else this machine's own]
     #[arg(long, value_name = "FILE", requires = "fake_build")]
     executor: Option<PathBuf>,
+    #[command(flatten)]
+    export_again: reexport::Args,
 }
 
 /// Who reaches the nodes.
@@ -81,7 +84,11 @@ impl Args {
     }
 
     fn given(&self) -> Given {
-        Given { metadata: self.metadata.clone(), export: self.export.clone(), node: self.node.clone() }
+        let named = Given { metadata: self.metadata.clone(), export: self.export.clone(), node: self.node.clone() };
+        // What is no machine of a cluster has no control node: it reads what was written here.
+        let alone = !self.elsewhere() && (self.root.is_some() || named != Given::default());
+        let written = self.export_again.dest().filter(|_| alone).map(|dest| dest.display().to_string());
+        Given { export: named.export.or(written), ..named }
     }
 
     /// Whether it is about other machines.
@@ -181,9 +188,15 @@ pub(super) fn run(args: &Args, origin: &Origin, keys: Vec<SigningKey>, ui: &Ui) 
     if !args.watch {
         return once(args, origin, &signers, ui);
     }
-    let directories = origin.directories();
+    let mut directories = origin.directories();
+    directories.extend(args.export_again.directories());
     if directories.is_empty() {
         bail!("the shipped role set does not change: name the SOURCE that is to be watched");
+    }
+    for written in args.root.as_deref().into_iter().chain(args.export_again.dest()) {
+        if let Some(above) = directories.iter().find(|directory| holds(directory, written)) {
+            bail!("{} is written to and lies in {}, which is watched", written.display(), above.display());
+        }
     }
     let mut watcher = Watcher::new(&directories).context("watching the source")?;
     loop {
@@ -202,12 +215,22 @@ pub(super) fn run(args: &Args, origin: &Origin, keys: Vec<SigningKey>, ui: &Ui) 
     }
 }
 
+/// Whether a path lies in a directory, wherever links lead. What is not there yet lies where its directory is.
+fn holds(directory: &Path, path: &Path) -> bool {
+    let there = path.ancestors().find_map(|above| above.canonicalize().ok());
+    let directory = directory.canonicalize();
+    matches!((there, directory), (Some(there), Ok(directory)) if there.starts_with(&directory))
+}
+
 fn once(args: &Args, origin: &Origin, signers: &Signers, ui: &Ui) -> anyhow::Result<Exit> {
     let start = Instant::now();
     let sealed = match seal(origin, signers.keys(), ui)? {
         Sealing::Sealed { sealed, .. } => sealed,
         Sealing::Refused(exit) => return Ok(exit),
     };
+    if let Exported::Refused(exit) = args.export_again.run(origin, ui)? {
+        return Ok(exit);
+    }
     let admission = if args.trust_development { Admission::Asked } else { Admission::NotAsked };
     let executor = install::executor(args.executor.as_deref())?;
     let scratch = tempfile::tempdir().context("making a scratch directory")?;

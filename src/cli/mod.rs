@@ -20,6 +20,7 @@ mod inventory;
 mod keygen;
 mod nodes;
 mod origin;
+mod reexport;
 mod render;
 mod serve;
 mod status;

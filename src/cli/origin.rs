@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const DEFAULT_PLAYBOOK: &str = "compute-init.yml";
 
 /// What to compile.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 pub(super) struct Origin {
     /// A playbook, or a directory that holds compute-init.yml [default: the shipped role set]
     source: Option<PathBuf>,

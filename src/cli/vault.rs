@@ -21,7 +21,7 @@ const PROMPTS: [&str; 2] = ["prompt", "prompt_ask_vault_pass"];
 const LABEL_UNKNOWN: i32 = 2;
 
 /// Options of commands that read what Ansible Vault encrypted; the names are Ansible's.
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 pub(super) struct Passwords {
     /// Vault password: a file, or a program that prints it
     #[arg(long, visible_alias = "vault-pass-file", value_name = "FILE")]

@@ -196,6 +196,51 @@ fn what_makes_no_sense_is_refused_before_anything_happens() {
     assert!(!bench.at("root/var/lib/compute-init").exists() && bench.trusted().is_empty());
 }
 
+const INVENTORY: &str = "all:
+  hosts:
+    n0: {greeting: \"{{ salute }}, {{ inventory_hostname }}\"}
+    n1: {}
+  vars: {salute: SALUTE, greeting: nobody}
+";
+
+/// What changed in the inventory reaches the node with what changed in the roles.
+#[test]
+fn an_inventory_is_exported_again() {
+    let bench = Bench::new();
+    let inventory = |salute: &str| bench.write("inventory/hosts.yml", &INVENTORY.replace("SALUTE", salute));
+    let fake = |more: &[&str]| {
+        let words =
+            ["build", "source", "--fake-build", "--root", "root", "--node", "n0", "--metadata", "metadata.json"];
+        let mut command = command(bench.dir.path(), &[&words[..], more].concat());
+        ran(command.env("XDG_STATE_HOME", bench.at("state")))
+    };
+    let exporting = ["-i", "inventory", "--dest", "served"];
+    inventory("good day");
+    fake(&exporting).expect(0).says("exported   2 hosts to served");
+    assert_eq!(bench.motd(), "good day, n0\n");
+    inventory("good night");
+    let second = fake(&[&exporting[..], &["--json"]].concat()).expect(0).json();
+    assert_eq!((&second["installed"], bench.motd()), (&serde_json::json!([]), "good night, n0\n".to_owned()));
+    // With a key, a generation; the root takes what it has a key for.
+    run(bench.dir.path(), &["keygen", "-q", "-o", "export.key"]).expect(0);
+    let pem = fs::read_to_string(bench.at("export.pub.pem")).expect("reads");
+    bench.write("root/etc/compute-init/trust.d/export/export.pem", &pem);
+    fake(&exporting).expect(5).says("signed");
+    inventory("signed");
+    fake(&[&exporting[..], &["--export-key", "export.key"]].concat()).expect(0).says("generation sha256:");
+    assert_eq!(bench.motd(), "signed, n0\n");
+    // What is wrong in the inventory stops it before anything is installed.
+    let installed = fs::read_link(bench.at("root/var/lib/compute-init/bundles/current")).expect("a link");
+    bench.task("- name: Greet\n  copy: {content: '{{ greeting }} now', dest: /etc/motd, mode: '0644'}\n");
+    inventory("\"{{ lookup('file', '/none/there') }}\"");
+    fake(&exporting).expect(2).says("/none/there");
+    fake(&["-i", "missing", "--dest", "served"]).expect(1).says("missing");
+    assert_eq!(fs::read_link(bench.at("root/var/lib/compute-init/bundles/current")).expect("a link"), installed);
+    assert_eq!(bench.motd(), "signed, n0\n");
+    fake(&["--dest", "served"]).expect(2).says("--inventory");
+    fake(&["-i", "inventory/hosts.yml", "--dest", "inventory/served", "--watch"]).expect(1).says("which is watched");
+}
+
 /// A watch that ends with its owner.
 struct Watch(Child);
 
