@@ -286,6 +286,11 @@ impl<'p> Run<'p> {
             ));
             done.put("changed", Data::Bool(false));
         }
+        if manner.asynchronous && !manner.check {
+            // A job that was waited for has begun and ended; there is none to ask for.
+            done.put("started", Data::Int(1));
+            done.put("finished", Data::Int(1));
+        }
         #[cfg(feature = "builder")]
         self.extend_inventory(module, &mut done);
         self.remember(module, &done);

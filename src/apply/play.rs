@@ -94,13 +94,16 @@ impl<'p> Run<'p> {
             let role = Instance::new(self.world.plan, Use::of(used), Vec::new())?;
             self.add_handlers(play, &role, &play.frame);
             play.roles.borrow_mut().push(Rc::clone(&role));
-            self.collect_role_imports(play, &role);
             roles.push(role);
         }
-        for section in [&play.play.pre_tasks, &play.play.tasks, &play.play.post_tasks] {
+        // Ansible's order: what imports bring comes behind the play's own, and post_tasks are read before tasks.
+        self.add_play_handlers(play);
+        for role in &roles {
+            self.collect_role_imports(play, role);
+        }
+        for section in [&play.play.pre_tasks, &play.play.post_tasks, &play.play.tasks] {
             self.collect_imports(play, (self.world.plan, section), &[]);
         }
-        self.add_play_handlers(play);
         self.load_vars_files(play)?;
         Ok(roles)
     }

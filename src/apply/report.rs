@@ -11,6 +11,8 @@ pub struct TaskStart<'a> {
     pub role: Option<&'a str>,
     /// Its name, templated as far as possible.
     pub name: &'a str,
+    /// The author gave the name; else it is the action's.
+    pub named: bool,
     /// `path:line:column`.
     pub place: &'a str,
     /// It is a handler.

@@ -178,7 +178,13 @@ impl<'s, 'p> Scope<'s, 'p> {
         }
         let role = self.role();
         Some(match name {
-            "role_name" | "ansible_role_name" => text(&role?.role.name),
+            "role_name" => {
+                let role = role?.role;
+                let prefix = role.collection.as_ref().map(|c| format!("{c}."));
+                text(prefix.and_then(|p| role.name.strip_prefix(&p)).unwrap_or(&role.name))
+            }
+            "ansible_role_name" => text(&role?.role.name),
+            "ansible_collection_name" => text(role?.role.collection.as_deref().unwrap_or_default()),
             // The author's, not from outside: conditions may hold it as a template.
             "role_path" => Data::str(self.run.source_path(&role?.role.path)),
             "role_uuid" => text(&role?.key),

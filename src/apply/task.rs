@@ -18,6 +18,7 @@ use std::time::Instant;
 pub(super) struct Title {
     role: Option<String>,
     name: String,
+    named: bool,
     place: String,
     started: Instant,
 }
@@ -131,7 +132,8 @@ impl<'p> Run<'p> {
             _ => unnamed(task),
         });
         let place = self.place(task.span);
-        let start = TaskStart { role: role.as_deref(), name: &name, place: &place, handler: false };
+        let named = task.name.is_some();
+        let start = TaskStart { role: role.as_deref(), name: &name, named, place: &place, handler: false };
         let mut tags = super::tags::names(&self.tags_of(&tags(task, frame), frame, scope));
         tags.sort_unstable();
         tags.dedup();
@@ -150,13 +152,15 @@ impl<'p> Run<'p> {
         };
         // An include of a role is titled by itself.
         let role = frame.role.as_ref().filter(|_| !matches!(task.action, Action::IncludeRole { .. }));
-        Title { role: Self::role_title(role), name, place: self.place(task.span), started: Instant::now() }
+        let (named, place) = (task.name.is_some(), self.place(task.span));
+        Title { role: Self::role_title(role), name, named, place, started: Instant::now() }
     }
 
     fn announce(&self, title: &Title) {
         let start = TaskStart {
             role: title.role.as_deref(),
             name: &title.name,
+            named: title.named,
             place: &title.place,
             handler: self.in_handler.get(),
         };
@@ -165,8 +169,8 @@ impl<'p> Run<'p> {
 
     /// Gathering facts is a task to whoever watches.
     pub(super) fn gathered(&self, play: &Current<'p>) {
-        let start =
-            TaskStart { role: None, name: "Gathering Facts", place: &self.place(play.play.span), handler: false };
+        let place = self.place(play.play.span);
+        let start = TaskStart { role: None, name: "Gathering Facts", named: true, place: &place, handler: false };
         self.listener.borrow_mut().task(&start);
         let done = Done::of(Ok(crate::modules::Outcome::default()));
         self.tell(Outcome::Ok, None, &done, "setup");
@@ -339,6 +343,7 @@ impl<'p> Run<'p> {
         let title = Title {
             role: Self::role_title(frame.role.as_ref()),
             name: "load".to_owned(),
+            named: true,
             place: self.place(span),
             started: Instant::now(),
         };
@@ -421,12 +426,11 @@ fn failure_text(done: &Done) -> String {
 
 /// The title of a task without a name: its action, and for an include_role the role as the author wrote it.
 fn unnamed(task: &Task) -> String {
-    let called = task.called.as_deref();
+    if let Some(called) = &task.called {
+        return called.clone();
+    }
     match &task.action {
-        Action::IncludeRole { name, .. } => {
-            format!("{} : {}", called.unwrap_or("include_role"), name.as_str().unwrap_or_default())
-        }
-        _ if let Some(called) = called => called.to_owned(),
+        Action::IncludeRole { name, .. } => format!("include_role : {}", name.as_str().unwrap_or_default()),
         Action::Module(name) => short_action(name).to_owned(),
         Action::IncludeTasks { .. } => "include_tasks".to_owned(),
         Action::Meta(_) => "meta".to_owned(),

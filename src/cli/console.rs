@@ -15,6 +15,7 @@ pub struct Console<'a> {
     host: String,
     /// The task that runs, with its role.
     title: String,
+    retried: String,
     verbosity: u8,
     diff: bool,
     /// What must not be shown of results and differences.
@@ -34,6 +35,7 @@ impl<'a> Console<'a> {
             out,
             host: String::new(),
             title: String::new(),
+            retried: String::new(),
             verbosity: 0,
             diff: false,
             keyring: Rc::default(),
@@ -156,6 +158,8 @@ impl Listener for Console<'_> {
         let role = task.role.map(|r| format!("{r} : ")).unwrap_or_default();
         self.title = format!("{role}{}", task.name);
         self.banner(&format!("{prefix} [{}]", self.title));
+        // Where a task is tried again, Ansible names its role only if the author gave no name.
+        self.retried = if task.named { task.name.to_owned() } else { self.title.clone() };
         if self.verbosity > 1 {
             self.line(&format!("task path: {}", task.place));
         }
@@ -213,7 +217,7 @@ impl Listener for Console<'_> {
     }
 
     fn retry(&mut self, left: u64) {
-        let (host, title) = (self.host.clone(), self.title.clone());
+        let (host, title) = (self.host.clone(), self.retried.clone());
         self.line(&format!("FAILED - RETRYING: [{host}]: {title} ({left} retries left)."));
     }
 

@@ -52,6 +52,14 @@ pub(super) fn short(name: &str) -> &str {
     name.strip_prefix("ansible.builtin.").or_else(|| name.strip_prefix("ansible.legacy.")).unwrap_or(name)
 }
 
+/// What a task names that is no keyword: the module that it wants.
+pub(super) fn stranger(task: &Node) -> Option<String> {
+    let Content::Map(pairs) = &task.content else { return None };
+    let known = all(&[COMMON, BELOW_PLAY, TASK, &["listen"]]);
+    let mut names = pairs.iter().filter_map(|(key, _)| key.as_str());
+    names.find(|name| !known.contains(name) && !name.starts_with("with_")).map(str::to_owned)
+}
+
 fn known_action(name: &str) -> bool {
     BUILT_IN.contains(&short(name)) || spec::find(name).is_some() || super::module::elsewhere(name).is_some()
 }

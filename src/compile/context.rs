@@ -1,5 +1,6 @@
 //! What a compilation carries along: the plan so far, the diagnostics, what has been read, and where we are.
 
+use super::known::Layers;
 use super::{Compiled, Findings, Options};
 use crate::plan::{FORMAT, Plan, Span, limits};
 use crate::source::{Bag, Code, Diagnostic, Diagnostics, FileBytes, Location, ReadError, Tree, parent};
@@ -8,6 +9,7 @@ use crate::vars::vault::is_sealed;
 use crate::yaml::{self, Flavour, Mark, Node};
 use indexmap::IndexSet;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::rc::Rc;
 
 /// Mistakes of one task, which Ansible meets only when that task runs.
 pub(super) const AT_RUN_TIME: &[Code] = &[
@@ -71,6 +73,10 @@ pub(super) struct Scope {
     pub never: bool,
     /// Failing is foreseen (`ignore_errors`, `rescue`): what would fail at run time only is a warning.
     pub foreseen: bool,
+    /// Collections in which names without one are looked for.
+    pub collections: Vec<String>,
+    /// Variables around that the source tells.
+    pub known: Rc<Layers>,
     /// Files whose static imports led here.
     pub imports: Vec<String>,
     /// Imports do not expand in a part that is already too deep.
@@ -137,6 +143,16 @@ impl<'t> Compiler<'t> {
     /// Sources that a plan before this one has: spans count on from them.
     pub fn known_sources(&mut self, sources: &[String]) {
         self.sources = sources.iter().cloned().collect();
+    }
+
+    /// What makes a part worth compiling again: the role that it is of, the roles around, whose files it may use, and
+    /// whether it runs and may fail.
+    pub fn circumstances(&self, scope: &Scope) -> String {
+        // Roles that bring in each other can be reached by more ways than anybody waits for.
+        let few = self.begun.len() < limits::CIRCUMSTANCES;
+        let around = scope.role_paths.get(1..).filter(|_| few).unwrap_or_default().join(":");
+        let role = scope.role.as_deref().unwrap_or_default();
+        format!("{role}|{around}|{}|{}", u8::from(scope.never), u8::from(scope.foreseen))
     }
 
     /// The result, or everything that is wrong.

@@ -156,6 +156,12 @@ impl Compiler<'_> {
         } else {
             self.use_role(scope, name_node, &name, &wanted)?;
         }
+        if self.options.findings == Findings::AtRunTime && task.name.is_none() {
+            task.called = Some(format!("{} : {name}", named.name));
+        }
+        // Who runs it knows no list of collections.
+        let found = self.collection_role(scope, &name).filter(|_| !is_template(&name));
+        let name = found.map_or(name, |found| found.name);
         task.action = Action::IncludeRole {
             name: Data::Str(name),
             from: Box::new(from),
@@ -283,17 +289,19 @@ impl Compiler<'_> {
     }
 
     /// The name of an import, with variables replaced that are known when the bundle is built.
-    fn import_name(&mut self, scope: &Scope, node: &Node, name: &str) -> Option<String> {
-        let mut text = beneath_source_root(name, scope, self);
-        for (key, value) in &self.options.extra_vars {
-            let (Some(key), Some(value)) = (key.as_str(), value.as_str()) else { continue };
-            text = text.replace(&format!("{{{{ {key} }}}}"), value).replace(&format!("{{{{{key}}}}}"), value);
-        }
+    pub(super) fn import_name(&mut self, scope: &Scope, node: &Node, name: &str) -> Option<String> {
+        let text = beneath_source_root(name, scope, self);
         if !is_template(&text) {
             return Some(text);
         }
+        if let Some(text) = scope.known.all(&self.options.extra_vars).text(&text).filter(|t| !is_template(t)) {
+            return Some(text);
+        }
         let message = format!("the name of an import cannot be a template: {name}");
-        let hint = "imports are expanded when the bundle is built; use the include_ form, or write the name".to_owned();
+        let hint =
+            "imports are expanded when the bundle is built, where only vars, vars_files, roles' variables and -e \
+                    are known; use the include_ form, or write the name"
+                .to_owned();
         self.error_hint(scope, node, Code::OPEN_IMPORT, (message, hint));
         None
     }
@@ -343,8 +351,7 @@ impl Compiler<'_> {
 
     /// A file of tasks that an include can name.
     fn reach_tasks(&mut self, scope: &Scope, path: &str) {
-        let kind = if scope.never { "never" } else { "tasks" };
-        if !self.begun.insert(format!("{kind}|{}|{path}", scope.role.as_deref().unwrap_or_default())) {
+        if !self.begun.insert(format!("{}|{path}", self.circumstances(scope))) {
             return;
         }
         let inner = Scope { file: path.to_owned(), imports: Vec::new(), depth: scope.depth + 1, ..scope.clone() };

@@ -39,6 +39,7 @@ pub fn tasks(tree: &Tree, options: &Options, around: &Around<'_>, path: &str) ->
         role,
         role_paths: around.roles.to_vec(),
         handlers: around.handlers,
+        collections: around.roles.first().and_then(|path| super::collection::of_path(path)).into_iter().collect(),
         ..Scope::default()
     };
     let nodes = compiler.task_file(&scope);
@@ -54,7 +55,8 @@ pub fn role(
     (name, from): (&str, &From),
 ) -> Result<(Compiled, String), Diagnostics> {
     let mut compiler = compiler(tree, options, around);
-    let scope = Scope { role_paths: around.roles.to_vec(), ..Scope::of(around.playbook) };
+    let collections = around.roles.first().and_then(|path| super::collection::of_path(path)).into_iter().collect();
+    let scope = Scope { role_paths: around.roles.to_vec(), collections, ..Scope::of(around.playbook) };
     // There is no place to point at: the name may be the value of a variable.
     let start = Mark { line: 1, column: 1 };
     let content = Content::Scalar(crate::plan::Data::str(name));

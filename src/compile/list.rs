@@ -67,11 +67,12 @@ impl Compiler<'_> {
         if node.get("block").is_none() {
             self.error(scope, node, Code::NO_ACTION, "`rescue` and `always` need a `block`");
         }
+        let inner = self.beneath(scope, node, &block.keywords.vars);
         let inner = Scope {
             never: scope.never || always_false(&block.keywords.when),
             foreseen: scope.foreseen || super::keyword::foreseen(&block.keywords),
             depth: scope.depth + 1,
-            ..scope.clone()
+            ..inner
         };
         if !self.delegation(&inner, node, &block.keywords, None) {
             return None;

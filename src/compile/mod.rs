@@ -6,11 +6,13 @@
 //! `template` looks into Jinja.
 
 mod argument;
+mod collection;
 mod context;
 mod delegate;
 mod files;
 mod include;
 pub mod keyword;
+mod known;
 pub mod later;
 mod lint;
 mod list;
@@ -22,6 +24,7 @@ mod split;
 mod task;
 mod template;
 
+pub use known::Known;
 pub use split::{Form, parse_pairs};
 
 use crate::plan::{Map, Plan};

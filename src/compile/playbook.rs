@@ -3,11 +3,13 @@
 use super::Findings;
 use super::context::{Compiler, Scope, location};
 use super::keyword::{COMMON, PLAY, PLAY_WITHOUT_EFFECT, all, always_false, pairs};
+use super::known::Layers;
 use super::template::is_template;
-use crate::plan::{Data, Keywords, Map, Play};
+use crate::plan::{Data, Keywords, Map, Play, RoleUse, limits};
 use crate::source::{Code, Diagnostic, find_file, join, parent};
 use crate::spec;
-use crate::yaml::{Content, Node};
+use crate::yaml::{Content, Flavour, Node};
+use std::rc::Rc;
 
 impl Compiler<'_> {
     /// All plays of a playbook.
@@ -63,12 +65,9 @@ impl Compiler<'_> {
                 _ => self.unknown_keyword(scope, key, "import_playbook", &all(&[COMMON, &["when"]])),
             }
         }
-        let text = name.as_str().unwrap_or_default();
-        if is_template(text) {
-            let message = format!("the name of an import cannot be a template: {text}");
-            self.error(scope, name, Code::OPEN_IMPORT, message);
-            return;
-        }
+        let inner = self.beneath(scope, entry, &keywords.vars);
+        let Some(text) = self.import_name(&inner, name, name.as_str().unwrap_or_default()) else { return };
+        let text = text.as_str();
         let path = join(parent(&scope.file), text).filter(|p| self.tree.has_file(p));
         let Some(path) = path else {
             self.error(scope, name, Code::TASKS_NOT_FOUND, format!("there is no playbook `{text}`"));
@@ -127,10 +126,15 @@ impl Compiler<'_> {
         play.keywords.when.splice(0..0, around.when.iter().cloned());
         play.keywords.tags.extend(around.tags.iter().cloned());
         play.keywords.vars.extend(around.vars.clone());
-        let inner = Scope { never: scope.never || always_false(&play.keywords.when), ..scope.clone() };
+        let mut inner = self.beneath(scope, entry, &play.keywords.vars);
+        inner.never |= always_false(&play.keywords.when);
+        inner.known = self.with_vars_files(&inner, &play.vars_files);
+        if let Some(roles) = entry.get("roles") {
+            play.roles = self.roles(&inner, roles);
+            inner.known = self.with_roles(&inner, &play.roles);
+        }
         for (name, _, value) in &entries {
             match *name {
-                "roles" => play.roles = self.roles(&inner, value),
                 "tasks" => play.tasks = self.section(&inner, "tasks", value),
                 "pre_tasks" => play.pre_tasks = self.section(&inner, "pre_tasks", value),
                 "post_tasks" => play.post_tasks = self.section(&inner, "post_tasks", value),
@@ -174,6 +178,36 @@ impl Compiler<'_> {
             self.bag.worded("Hosts list cannot be empty. Please check your playbook");
         }
         hosts
+    }
+
+    /// What files of variables add, as far as their names are known; a list gives the first that is there.
+    fn with_vars_files(&mut self, scope: &Scope, files: &[Data]) -> Rc<Layers> {
+        let mut known = Rc::clone(&scope.known);
+        let dirs = scope.directories(&self.playbook_dir);
+        for item in files {
+            let choices = match item {
+                Data::List(list) => list.as_slice(),
+                one => std::slice::from_ref(one),
+            };
+            let names = choices.iter().filter_map(|c| known.all(&self.options.extra_vars).text(c.as_str()?));
+            let found = names.filter_map(|name| find_file(self.tree, "vars", &name, &dirs).ok()).next();
+            // Its mistakes are reported where it is read for the plan.
+            let root = found.and_then(|path| self.tree.read(&path, limits::YAML as u64).ok());
+            let map = root.and_then(|file| crate::yaml::read(&file.bytes, Flavour::Ansible).ok());
+            if let Some(Data::Map(map)) = map {
+                known = known.with_vars(&map);
+            }
+        }
+        known
+    }
+
+    /// What the play's roles show to all of it.
+    fn with_roles(&self, scope: &Scope, roles: &[RoleUse]) -> Rc<Layers> {
+        let mut known = Rc::clone(&scope.known);
+        for used in roles {
+            known = self.with_role(&known, (&used.role, &used.from));
+        }
+        known
     }
 
     fn roles(&mut self, scope: &Scope, value: &Node) -> Vec<crate::plan::RoleUse> {

@@ -2,11 +2,13 @@
 
 use super::context::{Compiler, Scope, location};
 use super::keyword::{BELOW_PLAY, COMMON, all, pairs};
+use super::known::Layers;
 use super::template::is_template;
 use crate::plan::{Data, From, Keywords, Map, Role, RoleUse};
 use crate::source::{Code, Diagnostic, Entry, find_role, main_file};
 use crate::spec;
 use crate::yaml::{Content, Node};
+use std::rc::Rc;
 
 impl Compiler<'_> {
     /// An entry of `roles:` or `dependencies:`.
@@ -42,14 +44,11 @@ impl Compiler<'_> {
             self.bag.worded(format!("Invalid old style role requirement: {name}"));
             return None;
         }
-        if is_template(&name) {
-            let message = format!("the name of a role in `roles` cannot be a template: {name}");
-            let hint = "roles are found when the bundle is built; use include_role in a task".to_owned();
-            self.error_hint(scope, named, Code::OPEN_IMPORT, (message, hint));
-            return None;
-        }
+        let name = self.import_name(scope, named, &name)?;
         let span = self.span(&scope.file, entry.start);
-        let inner = Scope { never: scope.never || super::keyword::always_false(&keywords.when), ..scope.clone() };
+        let mut inner = self.beneath(scope, entry, &keywords.vars);
+        inner.known = inner.known.with_vars(&params);
+        inner.never |= super::keyword::always_false(&keywords.when);
         let role = self.use_role(&inner, named, &name, &from)?;
         Some(RoleUse { role, span, keywords, params, from, once: false })
     }
@@ -69,13 +68,19 @@ impl Compiler<'_> {
     /// A role that is used: its key in the plan. Each part of it is compiled once.
     pub fn use_role(&mut self, scope: &Scope, node: &Node, name: &str, from: &From) -> Option<String> {
         let asking = scope.role_paths.first().map(String::as_str);
-        let path = match find_role(self.tree, name, &self.playbook_dir, asking) {
-            Ok(path) => path,
-            Err(tried) => {
-                self.no_role(scope, node, (name, tried));
-                return None;
-            }
+        let found = self.collection_role(scope, name);
+        let collection = found.as_ref().map(|f| f.collection.clone());
+        let (name, path) = match found {
+            Some(found) => (found.name, found.path),
+            None => match find_role(self.tree, name, &self.playbook_dir, asking) {
+                Ok(path) => (name.to_owned(), path),
+                Err(tried) => {
+                    self.no_role(scope, node, (name, tried));
+                    return None;
+                }
+            },
         };
+        let name = name.as_str();
         if self.role_stack.contains(&path) {
             let chain = self.role_stack.join(" -> ");
             self.error(
@@ -86,23 +91,26 @@ impl Compiler<'_> {
             );
             return None;
         }
-        let key = self.role_key(name, &path);
+        let key = self.role_key((name, &path), collection.as_deref());
         let mut role_paths = vec![path.clone()];
         role_paths.extend(scope.role_paths.iter().filter(|p| **p != path).cloned());
-        let inner = Scope {
+        let mut inner = Scope {
             file: path.clone(),
             role: Some(key.clone()),
             role_paths,
             handlers: false,
             never: scope.never,
             foreseen: scope.foreseen,
+            collections: collection.into_iter().collect(),
+            known: Rc::clone(&scope.known),
             imports: Vec::new(),
             depth: scope.depth + 1,
         };
-        self.meta(&inner, &path);
+        inner.collections.extend(self.meta(&inner, &path));
         for (kind, stem) in [("defaults", &from.defaults), ("vars", &from.vars)] {
             self.role_vars(&inner, (node, &scope.file), (kind, stem.as_deref()));
         }
+        inner.known = self.with_role(&inner.known, (&key, from));
         self.role_handlers(&inner, (node, &scope.file), from.handlers.as_deref());
         self.role_tasks(&inner, (node, &scope.file), from.tasks.as_deref());
         Some(key)
@@ -130,20 +138,37 @@ impl Compiler<'_> {
     }
 
     /// The role's name, unless another directory has it already.
-    fn role_key(&mut self, name: &str, path: &str) -> String {
+    fn role_key(&mut self, (name, path): (&str, &str), collection: Option<&str>) -> String {
         if let Some((key, _)) = self.plan.roles.iter().find(|(_, r)| r.path == path) {
             return key.clone();
         }
         let short = name.rsplit('/').next().unwrap_or(name);
         let key = if self.plan.roles.contains_key(short) { path } else { short };
-        let role = Role { name: short.to_owned(), path: path.to_owned(), ..Role::default() };
+        let name = match collection {
+            Some(collection) => format!("{collection}.{}", name.rsplit('.').next().unwrap_or(name)),
+            None => short.to_owned(),
+        };
+        let role = Role { name, path: path.to_owned(), collection: collection.map(str::to_owned), ..Role::default() };
         self.plan.roles.insert(key.to_owned(), role);
         key.to_owned()
     }
 
     fn begin(&mut self, scope: &Scope, part: &str) -> bool {
-        let never = if scope.never { "never" } else { "" };
-        self.begun.insert(format!("{}|{part}|{never}", scope.role.as_deref().unwrap_or_default()))
+        self.begun.insert(format!("{}|{part}", self.circumstances(scope)))
+    }
+
+    /// What a role adds to the variables that are known.
+    pub fn with_role(&self, known: &Rc<Layers>, (key, from): (&str, &From)) -> Rc<Layers> {
+        let Some(role) = self.plan.roles.get(key) else { return Rc::clone(known) };
+        let part = |stem: &Option<String>| stem_of(stem.as_deref().unwrap_or("main")).to_owned();
+        let mut grown = Rc::clone(known);
+        if let Some(defaults) = role.defaults.get(&part(&from.defaults)) {
+            grown = grown.with_defaults(defaults);
+        }
+        if let Some(vars) = role.vars.get(&part(&from.vars)) {
+            grown = grown.with_vars(vars);
+        }
+        grown
     }
 
     fn role_mut(&mut self, scope: &Scope) -> &mut Role {
@@ -151,15 +176,20 @@ impl Compiler<'_> {
         self.plan.roles.entry(key).or_default()
     }
 
-    /// `meta/main.yml` and `meta/argument_specs.yml`.
-    fn meta(&mut self, scope: &Scope, path: &str) {
-        if !self.begin(scope, "meta") {
-            return;
-        }
+    /// `meta/main.yml` and `meta/argument_specs.yml`; gives the collections that the role names.
+    fn meta(&mut self, scope: &Scope, path: &str) -> Vec<String> {
+        let mut collections = Vec::new();
+        let first = self.begin(scope, "meta");
         if let Some((file, Entry::File)) = main_file(self.tree, &format!("{path}/meta"), "main")
             && let Some(root) = self.yaml(&file)
         {
             let scope = Scope { file, ..scope.clone() };
+            if root.get("collections").is_some() {
+                collections = self.collections(&scope, &root);
+            }
+            if !first {
+                return collections;
+            }
             self.role_stack.push(path.to_owned());
             let entries = root.get("dependencies").map(|d| self.items(d).into_iter().cloned().collect::<Vec<_>>());
             let dependencies: Vec<RoleUse> =
@@ -175,6 +205,7 @@ impl Compiler<'_> {
             }
         }
         if let Some((file, Entry::File)) = main_file(self.tree, &format!("{path}/meta"), "argument_specs")
+            && first
             && let Some(root) = self.yaml(&file)
         {
             let scope = Scope { file, ..scope.clone() };
@@ -183,6 +214,7 @@ impl Compiler<'_> {
                 None => self.error(&scope, &root, Code::WRONG_TYPE, "`argument_specs` is missing at the top"),
             }
         }
+        collections
     }
 
     fn argument_specs(&mut self, scope: &Scope, specs: &Node) {

@@ -17,21 +17,25 @@ impl Compiler<'_> {
         let ignores = node.get("ignore_errors").is_some_and(|n| spec::boolean(&n.data()) == Ok(true));
         let scope = &Scope { foreseen: scope.foreseen || ignores, ..scope.clone() };
         let mut task = self.keywords(scope, node);
-        let scope = &Scope { never: scope.never || always_false(&task.keywords.when), ..scope.clone() };
-        if self.options.findings == Findings::Refuse {
-            return self.acting(scope, node, task);
-        }
+        let inner = self.beneath(scope, node, &task.keywords.vars);
+        let scope = &Scope { never: scope.never || always_false(&task.keywords.when), ..inner };
         let before = self.bag.count();
         let done = self.acting(scope, node, task.clone());
-        match self.bag.error_since(before) {
-            Some(found) if done.is_none() && AT_RUN_TIME.contains(&found.code) => {
-                let message = (Data::str("msg"), Data::Unsafe(found.message.clone()));
-                task.action = Action::Module("ansible.builtin.fail".to_owned());
-                task.args = Args::Map([message].into_iter().collect());
-                Some(PlanNode::Task(Box::new(task)))
-            }
-            _ => done,
+        if done.is_some() {
+            return done;
         }
+        let softened = self.options.findings == Findings::AtRunTime;
+        let message = match self.bag.error_since(before) {
+            Some(found) if softened && AT_RUN_TIME.contains(&found.code) => found.message.clone(),
+            None if scope.never && self.bag.count() == before => "this task never runs on a node".to_owned(),
+            _ => return None,
+        };
+        // It is listed, and counted, as what it was meant to be.
+        let written = super::argument::stranger(node).filter(|_| softened && task.name.is_none());
+        task.called = task.called.or(written);
+        task.action = Action::Module("ansible.builtin.fail".to_owned());
+        task.args = Args::Map([(Data::str("msg"), Data::Unsafe(message))].into_iter().collect());
+        Some(PlanNode::Task(Box::new(task)))
     }
 
     /// A task whose keywords are read, with its action.

@@ -65,6 +65,8 @@ pub const COMMAND_OUTPUT: usize = 16 << 20;
 pub const COMMAND: Duration = Duration::from_secs(600);
 /// Tasks run in one boot, loops counted: an include that includes itself ends here.
 pub const TASKS: usize = 100_000;
+/// Parts of roles, each with the roles around it, that a build looks at one by one; beyond, each part once.
+pub const CIRCUMSTANCES: usize = 5_000;
 /// Depth of includes.
 pub const INCLUDE_DEPTH: usize = 64;
 /// Hosts of an inventory: several times the largest clusters.

@@ -166,6 +166,9 @@ pub struct Role {
     pub name: String,
     /// Its directory in the source tree.
     pub path: String,
+    /// The collection that it is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub collection: Option<String>,
     /// Task files: stem or path below `tasks/` to a path in [`Plan::task_files`].
     pub tasks: IndexMap<String, String>,
     /// Handler files by stem.

@@ -59,6 +59,8 @@ pub struct Tree {
     roles: Vec<String>,
     /// It is this machine's whole file system: absolute names are names in it.
     whole: bool,
+    /// Collections, each with the directory of its roles.
+    collections: Vec<(String, String)>,
 }
 
 #[derive(Debug)]
@@ -83,13 +85,18 @@ impl Tree {
         if !root.is_dir() {
             return Err(std::io::Error::new(std::io::ErrorKind::NotADirectory, "not a directory"));
         }
-        Ok(Tree { mounts: vec![(String::new(), Backing::Directory(root))], roles: Vec::new(), whole: false })
+        Ok(Tree {
+            mounts: vec![(String::new(), Backing::Directory(root))],
+            roles: Vec::new(),
+            whole: false,
+            collections: Vec::new(),
+        })
     }
 
     /// This machine's file system, for a run on it (`apply`): nothing leads out of it, and no bundle is made of it.
     pub fn machine() -> Tree {
         let root = Backing::Directory(PathBuf::from("/"));
-        Tree { mounts: vec![(String::new(), root)], roles: Vec::new(), whole: true }
+        Tree { mounts: vec![(String::new(), root)], roles: Vec::new(), whole: true, collections: Vec::new() }
     }
 
     /// The name in the tree of an absolute name; `None` unless the tree is the whole file system.
@@ -108,7 +115,7 @@ impl Tree {
             }
         }
         let backing = Backing::Memory { files, directories };
-        Tree { mounts: vec![(String::new(), backing)], roles: Vec::new(), whole: false }
+        Tree { mounts: vec![(String::new(), backing)], roles: Vec::new(), whole: false, collections: Vec::new() }
     }
 
     /// Adds a directory of roles (`--roles-path`). In the tree it is `roles-path-<n>`, wherever it lies on this machine;
@@ -117,12 +124,28 @@ impl Tree {
         let directory = directory.canonicalize()?;
         if self.whole {
             let name = directory.to_str().ok_or(std::io::ErrorKind::InvalidFilename)?;
-            self.roles.push(name.trim_start_matches('/').to_owned());
+            let name = name.trim_start_matches('/').to_owned();
+            self.note_collection(&directory, &name);
+            self.roles.push(name);
             return Ok(());
         }
         let name = format!("roles-path-{}", self.mounts.len());
+        self.note_collection(&directory, &name);
         self.mounts.push((name, Backing::Directory(directory)));
         Ok(())
+    }
+
+    /// Collections of which a roles path holds the roles, each with that path's name in the tree.
+    pub fn collections(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.collections.iter().map(|(collection, path)| (collection.as_str(), path.as_str()))
+    }
+
+    /// Notes that a directory holds the roles of a collection.
+    fn note_collection(&mut self, directory: &Path, name: &str) {
+        let parts: Vec<&str> = directory.iter().rev().take(4).filter_map(|p| p.to_str()).collect();
+        if let ["roles", collection, namespace, "ansible_collections"] = parts[..] {
+            self.collections.push((format!("{namespace}.{collection}"), name.to_owned()));
+        }
     }
 
     /// The directories of `--roles-path`, by their names in the tree.

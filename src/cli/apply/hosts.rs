@@ -7,11 +7,12 @@ use super::cache::Cache;
 use super::later::Source;
 use crate::apply::{self, Blobs, Session, World};
 use crate::compile::Compiled;
+use crate::compile::Known;
 use crate::modules::facts::Facts;
-use crate::plan::{Data, FileRef, Key, Map, Play};
+use crate::plan::{Data, FileRef, Map, Play};
 use crate::source::FileBytes;
 use crate::sys::command::SystemRunner;
-use crate::vars::{Files, Templar, Var, Variables};
+use crate::vars::Templar;
 use anyhow::Context;
 use indexmap::IndexMap;
 use std::collections::{BTreeMap, BTreeSet};
@@ -220,39 +221,6 @@ fn patterns(play: &Play, extra: &Map) -> anyhow::Result<Vec<String>> {
         }
     }
     Ok(patterns)
-}
-
-/// Variables that are there before a play begins; there are no files to look up.
-struct Known(Map);
-
-impl Variables for Known {
-    fn get(&self, name: &str) -> Option<Var> {
-        self.0.get(&Key(name)).map(|data| Var { data: Rc::new(data.clone()), templated: true })
-    }
-    fn names(&self) -> Vec<String> {
-        self.0.keys().filter_map(|k| k.as_str().map(str::to_owned)).collect()
-    }
-    fn host(&self, _: &str) -> Option<Rc<dyn Variables>> {
-        None
-    }
-    fn hosts(&self) -> Vec<String> {
-        Vec::new()
-    }
-    fn facts(&self) -> Option<Rc<dyn Variables>> {
-        None
-    }
-}
-
-impl Files for Known {
-    fn find(&self, _: &str, name: &str) -> Result<String, Vec<String>> {
-        Err(vec![name.to_owned()])
-    }
-    fn read(&self, path: &str) -> io::Result<Vec<u8>> {
-        Err(io::Error::new(io::ErrorKind::NotFound, path.to_owned()))
-    }
-    fn list(&self, path: &str) -> io::Result<Vec<(String, bool)>> {
-        Err(io::Error::new(io::ErrorKind::NotFound, path.to_owned()))
-    }
 }
 
 /// The files of a build that was not packed.
