@@ -3,7 +3,7 @@
 use super::apply::Applied;
 use super::config::Policy;
 use super::session::{Backoff, Bounded, Session};
-use super::slurm::{self, Asked, Node};
+use super::slurm::{self, Asked, Node, Slurmd};
 use super::slurmd::{self, Age};
 use super::stop::Stop;
 use crate::sys::command::Runner;
@@ -19,6 +19,8 @@ const DRAINING: Duration = Duration::from_secs(60);
 const TICK: f64 = 0.1;
 /// A slurmd that runs has registered by then, unless slurmctld is away.
 const REGISTERS: Duration = Duration::from_secs(10);
+/// A start of slurmd that was asked for has begun by then: until it does, systemd shows how the one before ended.
+const STARTS: Duration = Duration::from_secs(5);
 /// How long to look on after resuming. Slurm asks a node that it resumes for a sign of life at once.
 const ANSWERS: Duration = Duration::from_secs(30);
 /// A slurmd that registers so soon after the boot, in seconds, may look rebooted again when it registers next: Slurm
@@ -55,7 +57,7 @@ pub fn run(session: &mut Session, _applied: &Applied) -> Result<((), String), St
     let runner = &Bounded::new(session.runner, until);
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2), until);
     let asked = Instant::now();
-    let mut asked_systemd = false;
+    let mut daemon = Daemon::default();
     let node = loop {
         let why = match slurm::show(runner, &host) {
             Asked::NoSlurm => return note("no scontrol on this node: nothing to resume"),
@@ -64,10 +66,12 @@ pub fn run(session: &mut Session, _applied: &Applied) -> Result<((), String), St
             Asked::Node(node) => format!("slurmctld has not heard from this node's slurmd (state {})", node.state),
             Asked::Away(why) => format!("slurmctld does not answer: {why}"),
         };
-        if !asked_systemd {
-            asked_systemd = true;
-            if !slurm::slurmd_runs(runner) {
-                return note("slurmd does not run on this node: Slurm is left alone");
+        match daemon.look(runner) {
+            Slurmd::Runs => (),
+            Slurmd::Stopped => return note("slurmd does not run on this node: Slurm is left alone"),
+            Slurmd::Failed => {
+                return Err(Stop::unreachable("the roles are applied, but slurmd has failed")
+                    .hint("journalctl -u slurmd tells why; it is started again in the background"));
             }
         }
         if !backoff.wait() {
@@ -78,6 +82,30 @@ pub fn run(session: &mut Session, _applied: &Applied) -> Result<((), String), St
     match decide(&node, session.config.resume) {
         Decision::Leave(why) => note(&why),
         Decision::Resume(why) => give_back(runner, &host, &why, session.config.resume, &mut backoff),
+    }
+}
+
+/// This node's slurmd while its registration is waited for. In a configless cluster it ends at once where slurmctld is
+/// away, and nothing but a later boot starts it again: so a node whose slurmd has failed is not waited for.
+#[derive(Default)]
+struct Daemon {
+    asked: bool,
+    failed: Option<Instant>,
+}
+
+impl Daemon {
+    fn look(&mut self, runner: &dyn Runner) -> Slurmd {
+        let first = !std::mem::replace(&mut self.asked, true);
+        let found = slurm::slurmd(runner);
+        if found != Slurmd::Failed {
+            self.failed = None;
+        }
+        match found {
+            // One that systemd starts at boot may wait for other units still.
+            Slurmd::Stopped if first && !slurm::slurmd_starts_at_boot(runner) => Slurmd::Stopped,
+            Slurmd::Failed if self.failed.get_or_insert_with(Instant::now).elapsed() > STARTS => Slurmd::Failed,
+            _ => Slurmd::Runs,
+        }
     }
 }
 
@@ -182,7 +210,7 @@ pub fn drain(session: &mut Session, reason: &str) {
             },
             Asked::Away(why) => why,
         };
-        let hopeless = !asked_systemd && !slurm::slurmd_runs(runner) && !slurm::slurmd_starts_at_boot(runner);
+        let hopeless = !asked_systemd && slurm::slurmd(runner) != Slurmd::Runs && !slurm::slurmd_starts_at_boot(runner);
         asked_systemd = true;
         if hopeless || !backoff.wait() {
             break format!("could not be drained: {trouble}");

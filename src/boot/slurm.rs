@@ -81,13 +81,26 @@ pub fn show(runner: &dyn Runner, name: &str) -> Asked {
     }
 }
 
-/// Whether slurmd runs here, as far as systemd knows; true where it can't be told.
-pub fn slurmd_runs(runner: &dyn Runner) -> bool {
+/// slurmd as systemd sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slurmd {
+    /// It runs, or is about to; also where systemd cannot be asked.
+    Runs,
+    /// It was started, and ended badly.
+    Failed,
+    /// Nobody started it.
+    Stopped,
+}
+
+/// How slurmd is here.
+pub fn slurmd(runner: &dyn Runner) -> Slurmd {
     let command =
         Command { timeout: Some(CALL), ..Command::new(["systemctl", "is-active", "slurmd.service"]).read_only() };
-    match runner.run(&command) {
-        Ok(output) => !matches!(String::from_utf8_lossy(&output.stdout).trim(), "inactive" | "failed" | "unknown"),
-        Err(_) => true,
+    let Ok(output) = runner.run(&command) else { return Slurmd::Runs };
+    match String::from_utf8_lossy(&output.stdout).trim() {
+        "failed" => Slurmd::Failed,
+        "inactive" | "unknown" => Slurmd::Stopped,
+        _ => Slurmd::Runs,
     }
 }
 

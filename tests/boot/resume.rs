@@ -125,6 +125,37 @@ fn slurm_that_stays_away_costs_the_deadline_and_is_tried_again() {
 }
 
 #[test]
+fn a_slurmd_that_failed_is_not_waited_for_and_the_boot_is_tried_again() {
+    let bench = Bench::new();
+    slurm(&bench, &show("IDLE*", ""));
+    bench.write("bin/slurm/slurmd", "failed\n");
+    bench.config("deadlines: {resume: 10m}\n");
+    let boot = bench.boot(&[]);
+    assert_eq!((boot.code, bench.status()["state"].as_str()), (4, Some("unreachable")), "{}", boot.out);
+    assert!(boot.out.contains("slurmd has failed") && boot.out.contains("journalctl -u slurmd"), "{}", boot.out);
+    assert!(bench.path("run/retry").exists() && updates(&bench).is_empty(), "{}", boot.out);
+}
+
+#[test]
+fn a_slurmd_that_failed_before_and_comes_now_is_waited_for() {
+    for (before, then) in [("failed", "active"), ("inactive", "active")] {
+        let bench = Bench::new();
+        slurm(&bench, &show("DOWN", "Node unexpectedly rebooted"));
+        bench.write("bin/slurm/show.0", show("IDLE*", ""));
+        bench.write("bin/slurm/show.1", show("IDLE*", ""));
+        // The first answer is of the slurmd before; one that is enabled waits for other units.
+        let script = format!(
+            "case $1 in is-enabled) echo enabled; exit ;; esac\nd=$(dirname \"$0\")/slurm\n\
+             if [ -e $d/began ]; then echo {then}; else : > $d/began; echo {before}; fi\n"
+        );
+        bench.program("systemctl", &script);
+        let boot = bench.boot(&[]);
+        boot.ready();
+        assert_eq!(updates(&bench), [RESUME], "{before}: {}", boot.out);
+    }
+}
+
+#[test]
 fn a_scontrol_that_hangs_is_ended() {
     let bench = Bench::new();
     bench.program("scontrol", "exec sleep 60\n");
