@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 
+import clock
 import image
 import kernel
 from cable import Cable
@@ -51,6 +52,7 @@ class Tools:
         self.ramdisk = image.ramdisk(self.kernel)
         self.cpio = image.cpio
         self.munge_key = os.urandom(1024)
+        self.kilohertz = clock.kilohertz()
         self.base = image.base(self.kernel)
         self.images = {}
 
