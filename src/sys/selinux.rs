@@ -7,12 +7,14 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::OnceLock;
 
 const NAME: &std::ffi::CStr = c"security.selinux";
 
-/// Whether this kernel enforces or logs by SELinux.
+/// Whether this kernel enforces or logs by SELinux: asked once, for it does not change while the kernel runs.
 pub fn enabled() -> bool {
-    Path::new("/sys/fs/selinux/enforce").exists()
+    static ENABLED: OnceLock<bool> = OnceLock::new();
+    *ENABLED.get_or_init(|| Path::new("/sys/fs/selinux/enforce").exists())
 }
 
 /// Whether contexts carry a level.

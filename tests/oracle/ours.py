@@ -13,7 +13,7 @@ SCONTROL = """#!/bin/sh
 . /usr/lib/oracle/record
 record scontrol "$@"
 for name; do :; done
-[ "$1" = -o ] && echo "NodeName=$name State=IDLE BootTime=$(date -u -d '1 minute ago' +%FT%T) SlurmdStartTime=$(date -u +%FT%T) Reason="
+[ "$1" = -o ] && echo "NodeName=$name State=IDLE BootTime=2026-01-01T00:00:00 SlurmdStartTime=$(date -u +%FT%T) Reason="
 exit 0
 """
 
