@@ -93,6 +93,10 @@ impl Files for TaskFiles<'_, '_> {
         }
     }
 
+    fn places(&self, kind: &str) -> Vec<String> {
+        self.candidates(kind, "").iter().map(|place| self.run.source_path(place)).collect()
+    }
+
     fn read(&self, path: &str) -> io::Result<Vec<u8>> {
         let Some(relative) = self.in_source(path) else { return read_bounded(path) };
         let relative = normal(&relative);
@@ -167,6 +171,10 @@ pub(super) struct OurFiles<'f>(pub &'f dyn Files);
 impl Files for OurFiles<'_> {
     fn find(&self, kind: &str, name: &str) -> Result<String, Vec<String>> {
         as_ourselves(|| self.0.find(kind, name))
+    }
+
+    fn places(&self, kind: &str) -> Vec<String> {
+        self.0.places(kind)
     }
 
     fn read(&self, path: &str) -> io::Result<Vec<u8>> {

@@ -4,11 +4,11 @@ use super::World;
 use crate::plan::{Data, Key, Map};
 use crate::sys::order;
 use crate::vars::Var;
-use std::collections::HashMap;
+use indexmap::IndexMap;
 use std::rc::Rc;
 
-/// Variables by name, shared without copying.
-pub(super) type VarMap = HashMap<String, Var>;
+/// Variables by name, in the order in which they were set, shared without copying.
+pub(super) type VarMap = IndexMap<String, Var>;
 
 /// This host, and the others as far as they are known.
 #[derive(Clone, Debug, Default)]

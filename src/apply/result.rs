@@ -95,7 +95,7 @@ impl Done {
         let mut done = Done::default();
         let all = |f: fn(&Done) -> bool| !items.is_empty() && items.iter().all(f);
         let any = |f: fn(&Done) -> bool| items.iter().any(f);
-        let (changed, failed, skipped) = (any(Done::is_changed), any(Done::is_failed), all(Done::is_skipped));
+        let (changed, failed, skipped) = (any(Done::is_changed), any(Done::says_failed), all(Done::is_skipped));
         let msg = match (failed, skipped) {
             (true, _) => "One or more items failed",
             (_, true) => "All items skipped",
@@ -139,7 +139,19 @@ impl Done {
         self.get(name).is_some()
     }
 
+    /// Whether the play goes on without this host: where `failed_when` was judged that decides, even if `failed` says
+    /// otherwise because `until` ran out of attempts.
     pub fn is_failed(&self) -> bool {
+        let judged = |result: &Data| result.get("failed_when_result").map(Data::truthy);
+        let own = self.get("failed_when_result").map(Data::truthy);
+        let of_items = || {
+            let items = self.get("results").and_then(Data::as_list).unwrap_or_default();
+            items.iter().filter_map(judged).reduce(|a, b| a | b)
+        };
+        own.or_else(of_items).unwrap_or_else(|| self.says_failed())
+    }
+
+    fn says_failed(&self) -> bool {
         self.get("failed").is_some_and(Data::truthy)
     }
 

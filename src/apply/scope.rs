@@ -11,6 +11,7 @@ use super::{FactSource, NoFacts, Run};
 use crate::plan::{Data, Key, Map, Task};
 use crate::sys::order;
 use crate::vars::{OMIT, Var, Variables};
+use indexmap::IndexSet;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -237,27 +238,32 @@ impl Variables for Scope<'_, '_> {
         self.search(name)
     }
 
+    /// In the order in which Ansible puts them together, the weakest first: `varnames` shows it.
     fn names(&self) -> Vec<String> {
-        let mut names = self.run.host_names();
-        let mut add = |m: &Map| names.extend(m.keys().filter_map(|k| k.as_str().map(str::to_owned)));
-        self.frame.chain().for_each(|f| {
-            add(&f.params);
-            add(&f.keywords.vars);
-        });
+        let mut names = Names::default();
+        let roles: Vec<_> = self.role().into_iter().cloned().chain(self.public_roles()).collect();
+        let mut instances: Vec<Rc<Instance>> = Vec::new();
+        for role in roles {
+            instances.extend(role.all_dependencies().iter().chain(&role.parents).cloned());
+            instances.push(role);
+        }
+        instances.iter().for_each(|role| names.of(role.defaults));
+        self.run.host_names(&mut names);
+        self.play.vars_files.borrow().iter().for_each(|vars| names.of(vars));
+        for role in &instances {
+            [role.vars, &role.keywords.vars, &role.params].into_iter().for_each(|vars| names.of(vars));
+        }
+        for frame in self.frame.chain() {
+            names.of(&frame.keywords.vars);
+            names.of(&frame.params);
+        }
         if let Some(task) = self.task {
-            add(&task.keywords.vars);
+            names.of(&task.keywords.vars);
         }
-        for role in self.role().into_iter().cloned().chain(self.public_roles()) {
-            for role in role.all_dependencies().iter().chain(&role.parents).chain([&role]) {
-                [role.defaults, role.vars, &role.keywords.vars, &role.params].into_iter().for_each(&mut add);
-            }
-        }
-        self.play.vars_files.borrow().iter().for_each(&mut add);
-        names.extend(self.locals.borrow().keys().cloned());
-        names.extend(MAGIC.iter().filter(|n| self.magic(n).is_some()).map(|n| (*n).to_owned()));
-        order::ascending(&mut names);
-        names.dedup();
-        names
+        names.0.extend(self.run.host.borrow().extra.keys().cloned());
+        names.0.extend(self.locals.borrow().keys().cloned());
+        names.0.extend(MAGIC.iter().filter(|n| self.magic(n).is_some()).map(|n| (*n).to_owned()));
+        names.0.into_iter().collect()
     }
 
     fn host(&self, host: &str) -> Option<Rc<dyn Variables>> {
@@ -344,11 +350,9 @@ impl Variables for HostView {
     }
 
     fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.layers.iter().flat_map(|l| l.keys().cloned()).collect();
+        let mut names: IndexSet<String> = self.layers.iter().rev().flat_map(|l| l.keys().cloned()).collect();
         names.extend(["inventory_hostname", "inventory_hostname_short", "groups", "group_names"].map(str::to_owned));
-        order::ascending(&mut names);
-        names.dedup();
-        names
+        names.into_iter().collect()
     }
 
     fn host(&self, host: &str) -> Option<Rc<dyn Variables>> {
@@ -396,6 +400,16 @@ pub(super) fn short(host: &str) -> &str {
     host.split('.').next().unwrap_or(host)
 }
 
+/// Names, each where it came first.
+#[derive(Default)]
+struct Names(IndexSet<String>);
+
+impl Names {
+    fn of(&mut self, vars: &Map) {
+        self.0.extend(vars.keys().filter_map(|k| k.as_str().map(str::to_owned)));
+    }
+}
+
 impl<'p> Run<'p> {
     /// A fact by its top-level name: what modules returned, then (once facts were gathered) the node's own.
     fn fact(&self, name: &str) -> Option<Var> {
@@ -422,14 +436,15 @@ impl<'p> Run<'p> {
         Some(Rc::new(FactView { facts, returned }))
     }
 
-    fn host_names(&self) -> Vec<String> {
+    fn host_names(&self, names: &mut Names) {
         let host = self.host.borrow();
-        let layers = [host.inventory.as_ref(), &host.facts, &host.included, &host.set, host.extra.as_ref()];
-        let mut names: Vec<String> = layers.iter().flat_map(|l| l.keys().cloned()).collect();
+        names.0.extend(host.inventory.keys().cloned());
         if host.gathered {
-            names.extend(self.world.facts.names().iter().map(|n| format!("ansible_{n}")));
+            names.0.extend(self.world.facts.names().iter().map(|n| format!("ansible_{n}")));
         }
-        names
+        for layer in [&host.facts, &host.included, &host.set] {
+            names.0.extend(layer.keys().cloned());
+        }
     }
 
     fn host_list(&self) -> Vec<String> {

@@ -8,6 +8,8 @@ use crate::spec;
 use crate::vars::nearest;
 use crate::yaml::{Content, Node};
 
+/// What a name of a variable is made of.
+pub const NAMES: &str = "letters, digits and underscores, not a digit first, and no Python keyword";
 /// What tasks inherit: allowed on plays, blocks, tasks, roles and (through `apply`) includes.
 pub const COMMON: &[&str] = &[
     "any_errors_fatal",
@@ -226,8 +228,7 @@ impl Compiler<'_> {
     pub fn variable_name(&mut self, scope: &Scope, node: &Node, name: &str) {
         if !is_identifier(name) {
             let message = format!("`{name}` cannot be the name of a variable");
-            let hint = "letters, digits and underscores, not a digit first, and no Python keyword";
-            self.error_hint(scope, node, Code::BAD_NAME, (message, hint.to_owned()));
+            self.error_hint(scope, node, Code::BAD_NAME, (message, NAMES.to_owned()));
         }
     }
 

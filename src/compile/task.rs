@@ -3,7 +3,7 @@
 use super::Findings;
 use super::argument::{Action as Named, short};
 use super::context::{AT_RUN_TIME, Compiler, Scope};
-use super::keyword::{always_false, is_identifier, pairs};
+use super::keyword::{NAMES, always_false, is_identifier, pairs};
 use crate::plan::{Action, Args, Data, Key, Loop, Meta, Node as PlanNode, Task};
 use crate::source::Code;
 use crate::spec;
@@ -109,7 +109,10 @@ impl Compiler<'_> {
     fn register(&mut self, scope: &Scope, value: &Node) -> Option<String> {
         let name = value.as_str().unwrap_or_default().to_owned();
         if !is_identifier(&name) {
-            self.variable_name(scope, value, &name);
+            // Ansible's own words, which people search for.
+            let message =
+                format!("Invalid variable name in 'register' specified: '{}'", spec::python_str(&value.data()));
+            self.error_hint(scope, value, Code::BAD_NAME, (message, NAMES.to_owned()));
             return None;
         }
         Some(name)

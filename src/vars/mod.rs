@@ -94,6 +94,10 @@ pub trait Files {
     /// The absolute path of `name`, searched for as `kind` (`templates`, `files`, `vars`, `tasks` or empty); else the
     /// paths that were tried.
     fn find(&self, kind: &str, name: &str) -> Result<String, Vec<String>>;
+    /// The directories where files of a kind are looked for, each in turn, whether they are there or not.
+    fn places(&self, kind: &str) -> Vec<String> {
+        self.find(kind, ".").map_or_else(|tried| tried, |found| vec![found])
+    }
     /// The bytes of an absolute path.
     fn read(&self, path: &str) -> std::io::Result<Vec<u8>>;
     /// Who can open what Ansible Vault encrypted; nobody on a node.

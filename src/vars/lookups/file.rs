@@ -133,20 +133,20 @@ pub fn fileglob(env: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
     for value in &args.positional {
         let pattern = term(value)?;
         let (directory, name) = pattern.rsplit_once('/').unwrap_or(("", &pattern));
-        let place = match (directory, pattern.starts_with('/')) {
-            ("", true) => "/".to_owned(),
-            // A bare pattern is looked for where files are, then beside them.
-            ("", false) => match env.files().find("files", ".") {
-                Ok(place) => place,
-                Err(_) => continue,
-            },
-            (directory, _) => match env.files().find("files", directory) {
-                Ok(place) => place,
-                Err(_) => continue,
-            },
+        let places = match (directory, pattern.starts_with('/')) {
+            ("", true) => vec!["/".to_owned()],
+            // A bare pattern is looked for in each place in turn; a directory is found first.
+            ("", false) => env.files().places("files"),
+            (directory, _) => env.files().find("files", directory).into_iter().collect(),
         };
-        let place = place.trim_end_matches("/.").trim_end_matches('/');
-        out.extend(glob::files(env, &format!("{place}/{name}"))?.into_iter().map(Value::from));
+        for place in places {
+            let place = place.trim_end_matches("/.").trim_end_matches('/');
+            let found = glob::files(env, &format!("{place}/{name}"))?;
+            if !found.is_empty() {
+                out.extend(found.into_iter().map(Value::from));
+                break;
+            }
+        }
     }
     Ok(out)
 }
