@@ -12,6 +12,11 @@ fn impatient() -> Bench {
     bench
 }
 
+/// A place where nobody listens, at an address of its own: no other test gets the port in the meantime.
+fn nobody_yet(last: u8) -> std::net::SocketAddr {
+    std::net::TcpListener::bind((std::net::Ipv4Addr::new(127, 77, 0, last), 0)).unwrap().local_addr().unwrap()
+}
+
 fn refused_by(service: &Service, state: &str, code: i32, says: &str) {
     impatient().refused(&["--metadata", &service.url], state, code, says);
 }
@@ -147,7 +152,7 @@ fn metadata_in_a_file_must_be_metadata() {
 fn a_service_that_comes_late_and_flaps_is_waited_for() {
     let bench = Bench::new();
     bench.config("deadlines: {metadata: 30}\n");
-    let place = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let place = nobody_yet(2);
     let late = std::thread::spawn(move || {
         std::thread::sleep(std::time::Duration::from_secs(2));
         let answers = ["", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", &http("200 OK", "{\"meta\": {"), "HTTP/1.1"];
@@ -165,6 +170,40 @@ fn a_service_that_comes_late_and_flaps_is_waited_for() {
     });
     bench.boot(&["--metadata", &format!("http://{place}/meta_data.json")]).ready();
     late.join().unwrap();
+}
+
+/// With the deadlines that nodes have: nothing was there for half a minute, and then all is well.
+#[test]
+fn a_service_that_comes_half_a_minute_late_is_waited_for() {
+    let bench = Bench::new();
+    let place = nobody_yet(30);
+    let late = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(30));
+        let listener = std::net::TcpListener::bind(place).unwrap();
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.read(&mut [0; 1024]);
+        let _ = stream.write_all(http("200 OK", COMPUTE).as_bytes());
+    });
+    let started = Instant::now();
+    bench.boot(&["--metadata", &format!("http://{place}/meta_data.json")]).ready();
+    assert!(started.elapsed() >= Duration::from_secs(30), "it booted before there was anybody to ask");
+    late.join().unwrap();
+}
+
+/// What a service says of itself is believed only as far as it is metadata.
+#[test]
+fn answers_without_metadata_from_a_service() {
+    let answer = |body: &str| Service::saying(&http("200 OK", body));
+    for body in ["", "{", "[]", "null", r#"{"meta": []}"#, r#"{"meta": "compute"}"#] {
+        refused_by(&answer(body), "refused", 5, "metadata from http://127.0.0.1");
+    }
+    for body in ["{}", r#"{"meta": null}"#, r#"{"meta": {"compute": "no"}}"#] {
+        let boot = Bench::new().boot(&["--metadata", &answer(body).url]);
+        assert!(boot.code == 0 && boot.out.contains("not-compute"), "{body}: {}", boot.out);
+    }
+    let off = answer(r#"{"meta": {"compute": "true", "ansible_init_disable": "true"}}"#);
+    let boot = Bench::new().boot(&["--metadata", &off.url]);
+    assert!(boot.code == 0 && boot.out.contains("disabled"), "{}", boot.out);
 }
 
 #[test]
