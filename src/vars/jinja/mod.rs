@@ -5,6 +5,7 @@
 
 mod ast;
 mod lex;
+pub mod look;
 mod parse_expr;
 mod parse_stmt;
 
