@@ -4,6 +4,7 @@
 use super::age::{self, AgeError, Identity, Recipient};
 use super::digest::Digest;
 use super::fault::Fault;
+use super::lines;
 use super::signed;
 use super::trust::{Signer, Trust};
 use crate::plan::export::{BLOBS, Blob, FORMAT, HostIndex, Index, KIND, Part, Sealed, Secrets, Shard, UNSEALED};
@@ -203,7 +204,7 @@ fn lay(all: &mut Part, over: Part) {
 /// A blob's bytes, inflated where it is deflated.
 pub fn blob(blob: &Blob, from: &mut dyn Fetch) -> Result<Vec<u8>> {
     let path = format!("{BLOBS}/{}", blob.digest);
-    if blob.size > limits::EXPORT_FILE || blob.inflated.is_some_and(|size| size > limits::EXPORT_FILE) {
+    if [Some(blob.size), blob.inflated, blob.told].into_iter().flatten().any(|size| size > limits::EXPORT_FILE) {
         return Err(GenerationError::Differs(path, "is larger than a file of an export may be"));
     }
     let bytes = match from.fetch(&path, blob.size) {
@@ -226,7 +227,11 @@ pub fn blob(blob: &Blob, from: &mut dyn Fetch) -> Result<Vec<u8>> {
     if inflated.is_err() || plain.len() as u64 != size {
         return Err(GenerationError::Differs(path, "does not inflate to what its index says"));
     }
-    Ok(plain)
+    match blob.told {
+        None => Ok(plain),
+        Some(size) => lines::expand(&plain, size)
+            .ok_or(GenerationError::Differs(path, "does not tell the lines that its index says")),
+    }
 }
 
 /// A document in a blob.

@@ -12,6 +12,7 @@ pub mod generation;
 mod installed;
 mod keys;
 mod layout;
+pub mod lines;
 pub mod report;
 pub mod signed;
 mod summary;

@@ -59,7 +59,8 @@ pub struct Content {
     pub shards: Vec<Blob>,
 }
 
-/// A file by digest. In JSON it is text: `<hex> <bytes>`, and where it is deflated the bytes that it inflates to.
+/// A file by digest. In JSON it is text: `<hex> <bytes>`, where it is deflated the bytes that it inflates to, and where
+/// these are records that tell lines the bytes of the lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Blob {
@@ -69,6 +70,8 @@ pub struct Blob {
     pub size: u64,
     /// How many bytes they inflate to, where they are a raw deflate stream.
     pub inflated: Option<u64>,
+    /// How many bytes these tell, where they are records of lines.
+    pub told: Option<u64>,
 }
 
 /// Hosts by short name, and the [`HostIndex`] of each.
@@ -162,10 +165,11 @@ pub struct Secrets {
 
 impl From<Blob> for String {
     fn from(blob: Blob) -> String {
-        match blob.inflated {
-            None => format!("{} {}", blob.digest, blob.size),
-            Some(inflated) => format!("{} {} {inflated}", blob.digest, blob.size),
+        let mut text = format!("{} {}", blob.digest, blob.size);
+        for number in [blob.inflated, blob.told].into_iter().flatten() {
+            text = format!("{text} {number}");
         }
+        text
     }
 }
 
@@ -173,18 +177,19 @@ impl TryFrom<String> for Blob {
     type Error = String;
 
     fn try_from(text: String) -> Result<Blob, String> {
-        let bad = || "a blob is <hex> <bytes> [<bytes inflated>]".to_owned();
+        let bad = || "a blob is <hex> <bytes> [<bytes inflated> [<bytes told>]]".to_owned();
         let mut words = text.split(' ');
         let digest = words.next().unwrap_or_default();
         if digest.len() != 64 || !digest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             return Err(bad());
         }
         let size = words.next().and_then(number).ok_or_else(bad)?;
-        let inflated = words.next().map(|word| number(word).ok_or_else(bad)).transpose()?;
+        let mut further = || words.next().map(|word| number(word).ok_or_else(bad)).transpose();
+        let (inflated, told) = (further()?, further()?);
         if words.next().is_some() {
             return Err(bad());
         }
-        Ok(Blob { digest: digest.to_owned(), size, inflated })
+        Ok(Blob { digest: digest.to_owned(), size, inflated, told })
     }
 }
 
@@ -200,14 +205,14 @@ mod tests {
     #[test]
     fn a_blob_has_one_spelling() {
         let digest = "0123456789abcdef".repeat(4);
-        for good in [format!("{digest} 5"), format!("{digest} 5 900")] {
+        for good in [format!("{digest} 5"), format!("{digest} 5 900"), format!("{digest} 5 900 7000")] {
             let blob = Blob::try_from(good.clone()).expect("a blob");
             assert_eq!(String::from(blob), good);
         }
         for bad in ["", &digest, &format!("{digest} "), &format!("{digest} 05"), &format!("{digest} -1")] {
             assert!(Blob::try_from(bad.to_owned()).is_err(), "{bad}");
         }
-        for bad in [format!("{digest} 1 2 3"), format!("{} 1", digest.to_uppercase()), format!("{digest}  1")] {
+        for bad in [format!("{digest} 1 2 3 4"), format!("{} 1", digest.to_uppercase()), format!("{digest}  1")] {
             assert!(Blob::try_from(bad.clone()).is_err(), "{bad}");
         }
     }

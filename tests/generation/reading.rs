@@ -84,17 +84,23 @@ fn sizes_that_lie_are_found_before_memory_is_spent() {
     let mut from = Disk::new(&cluster.dest());
     let hosts = cluster.read(1).unwrap().part.files["hosts"].clone();
     let inflated = hosts.inflated.expect("a file this large is deflated");
+    let told = hosts.told.expect("lines that differ in their numbers alone are told by them");
     for (lie, words) in [
         (Blob { inflated: Some(inflated - 1), ..hosts.clone() }, "inflate"),
         (Blob { inflated: Some(inflated + 1), ..hosts.clone() }, "inflate"),
         (Blob { inflated: Some(u64::MAX), ..hosts.clone() }, "larger than a file"),
+        (Blob { told: Some(told - 1), ..hosts.clone() }, "does not tell the lines"),
+        (Blob { told: Some(told + 1), ..hosts.clone() }, "does not tell the lines"),
+        (Blob { told: Some(u64::MAX), ..hosts.clone() }, "larger than a file"),
         (Blob { size: u64::MAX, ..hosts.clone() }, "larger than a file"),
         (Blob { size: hosts.size + 1, ..hosts.clone() }, "not as large"),
         (Blob { size: 1, ..hosts.clone() }, "larger than its index"),
     ] {
         says(generation::blob(&lie, &mut from), words);
     }
-    assert_eq!(generation::blob(&hosts, &mut from).unwrap().len() as u64, inflated);
+    assert_eq!(generation::blob(&hosts, &mut from).unwrap().len() as u64, told);
+    let plain = generation::blob(&Blob { told: None, ..hosts }, &mut from).unwrap();
+    assert!(plain.len() as u64 == inflated && inflated < told, "records are shorter than lines");
 }
 
 #[test]

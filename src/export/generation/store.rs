@@ -2,7 +2,7 @@
 //! not at all; the index is switched by one rename, after everything that it leads to is on the disk.
 
 use super::error::WriteError;
-use crate::bundle::Digest;
+use crate::bundle::{Digest, lines};
 use crate::plan::export::{BLOBS, Blob, CURRENT, GENERATIONS, ROOT};
 use crate::plan::limits;
 use crate::sys::file::{self, Look};
@@ -104,20 +104,24 @@ impl Store {
         if bytes.len() < SMALL {
             return self.put_as_is(bytes);
         }
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
-        let deflated = encoder.write_all(bytes).and_then(|()| encoder.finish());
-        match deflated {
-            Ok(deflated) if deflated.len() < bytes.len() - bytes.len() / 8 => {
-                let blob = self.put_as_is(&deflated)?;
-                Ok(Blob { inflated: Some(bytes.len() as u64), ..blob })
-            }
-            _ => self.put_as_is(bytes),
+        let deflated = deflate(bytes);
+        let records = lines::contract(bytes);
+        let lines = deflate(&records);
+        // Undoing it costs the node something: it must be worth it.
+        if lines.len() < deflated.len() / 4 * 3 && records.len() < bytes.len() {
+            let blob = self.put_as_is(&lines)?;
+            return Ok(Blob { inflated: Some(records.len() as u64), told: Some(bytes.len() as u64), ..blob });
         }
+        if deflated.len() < bytes.len() - bytes.len() / 8 {
+            let blob = self.put_as_is(&deflated)?;
+            return Ok(Blob { inflated: Some(bytes.len() as u64), ..blob });
+        }
+        self.put_as_is(bytes)
     }
 
     /// Puts bytes into the store as they are.
     pub fn put_as_is(&mut self, bytes: &[u8]) -> Result<Blob, WriteError> {
-        let blob = Blob { digest: Digest::of(bytes).hex(), size: bytes.len() as u64, inflated: None };
+        let blob = Blob { digest: Digest::of(bytes).hex(), size: bytes.len() as u64, inflated: None, told: None };
         if self.have.get(&blob.digest) != Some(&blob.size) {
             self.write_blob(&blob.digest, bytes)?;
             self.have.insert(blob.digest.clone(), blob.size);
@@ -313,6 +317,12 @@ impl Store {
         self.have.retain(|name, _| reached.contains(name));
         Ok(gone)
     }
+}
+
+fn deflate(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+    let deflated = encoder.write_all(bytes).and_then(|()| encoder.finish());
+    deflated.expect("memory takes what is written to it")
 }
 
 fn make_directory(path: &Path, owner: Option<(u32, u32)>) -> Result<(), WriteError> {
