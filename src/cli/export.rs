@@ -5,7 +5,7 @@ use super::{Exit, Ui, build, vault, verify};
 use crate::bundle::Trust;
 use crate::export::check::{self, Unresolved};
 use crate::export::cluster::{self, Made, Making};
-use crate::export::recipients::Recipients;
+use crate::export::recipients::{Recipients, VARIABLE};
 use crate::export::resolve::{Problem, Resolver};
 use crate::export::scope::World;
 use crate::export::secret::Patterns;
@@ -54,7 +54,8 @@ pub(super) struct Args {
     /// A private key to sign with (see keygen); may be repeated while keys change
     #[arg(short, long, value_name = "FILE")]
     key: Vec<PathBuf>,
-    /// To whom each host's secrets are sealed: a directory with a file per host, or a file with a line per host
+    /// To whom each host's secrets are sealed: a directory with a file per host, or a file with a line per host; over what
+    /// the inventory says in compute_init_recipient
     #[arg(long, value_name = "PATH", conflicts_with = "unsealed")]
     recipients: Option<PathBuf>,
     /// Seal nothing: whoever reads the export reads its secrets
@@ -232,7 +233,7 @@ fn export(args: &Args, inventory: Rc<Inventory>, keyring: Rc<Keyring>, ui: &Ui) 
         let text = format!("{verb}: {} hosts, {}", hosts.len(), report.counts());
         return Ok(Ran { exit, value: report.json(&hosts), text });
     }
-    let (text, written) = write(args, &world, &made.export, ui)?;
+    let (text, written) = write(args, &world, (&hosts, &made.export), ui)?;
     let mut value = report.json(&hosts);
     value["written"] = written;
     let text = format!("exported   {} hosts to {}{text}", hosts.len(), args.dest.display());
@@ -240,10 +241,15 @@ fn export(args: &Args, inventory: Rc<Inventory>, keyring: Rc<Keyring>, ui: &Ui) 
 }
 
 /// Writes each layout that is asked for; says what came of it.
-fn write(args: &Args, world: &Rc<World>, export: &ClusterExport, ui: &Ui) -> anyhow::Result<(String, Value)> {
+fn write(
+    args: &Args,
+    world: &Rc<World>,
+    (hosts, export): (&[u32], &ClusterExport),
+    ui: &Ui,
+) -> anyhow::Result<(String, Value)> {
     let (mut text, mut value) = (String::new(), json!({}));
     // What may be refused comes first: nothing is half done then.
-    let settings = if args.layout.contains(&Layout::Signed) { Some(settings(args, ui)?) } else { None };
+    let settings = if args.layout.contains(&Layout::Signed) { Some(settings(args, world, hosts, ui)?) } else { None };
     ui.progress(&format!("writing {}", args.dest.display()));
     if let Some(settings) = settings {
         let written = generation::write(export, &settings)?;
@@ -268,13 +274,21 @@ fn write(args: &Args, world: &Rc<World>, export: &ClusterExport, ui: &Ui) -> any
 }
 
 /// How a generation is written.
-fn settings(args: &Args, ui: &Ui) -> anyhow::Result<generation::Settings> {
-    let seal = match &args.recipients {
-        Some(path) => {
-            generation::Seal::To(Recipients::load(path).map_err(|mistakes| anyhow::anyhow!(mistakes.join("\n")))?)
+fn settings(args: &Args, world: &Rc<World>, hosts: &[u32], ui: &Ui) -> anyhow::Result<generation::Settings> {
+    let told = |mistakes: Vec<String>| anyhow::anyhow!(mistakes.join("\n"));
+    let mut recipients =
+        args.recipients.as_deref().map_or(Ok(Recipients::default()), Recipients::load).map_err(told)?;
+    let seal = if args.unsealed {
+        generation::Seal::Not
+    } else {
+        recipients.add_inventorys(world, hosts).map_err(told)?;
+        if recipients.is_empty() && args.recipients.is_none() {
+            bail!(
+                "secrets are sealed to each host: give --recipients or {VARIABLE} in the inventory, or --unsealed to seal \
+                 nothing"
+            );
         }
-        None if args.unsealed => generation::Seal::Not,
-        None => bail!("secrets are sealed to each host: give --recipients, or --unsealed to seal nothing"),
+        generation::Seal::To(recipients)
     };
     let keys = args.key.iter().map(|file| build::read_key(file, ui)).collect::<anyhow::Result<Vec<_>>>()?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?.as_secs();

@@ -1,6 +1,8 @@
 //! What all commands share: colour, progress, JSON, and how an error is shown and counted.
 
 use crate::bundle;
+use crate::bundle::generation::GenerationError;
+use crate::export::generation::WriteError;
 use crate::source::{Colour, Diagnostic, render, render_json};
 use anyhow::Context;
 use clap::ValueEnum;
@@ -154,15 +156,19 @@ impl Ui {
             (None, Some(fault)) => format!("{fault} [{}]", fault.code()),
             (None, None) => format!("{error:#}"),
         };
+        let hint = fault.map(|f| f.hint()).or_else(|| {
+            error.chain().find_map(|cause| match cause.downcast_ref::<WriteError>() {
+                Some(error) => error.hint(),
+                None => cause.downcast_ref::<GenerationError>().map(GenerationError::hint),
+            })
+        });
         if self.json {
-            let object = json!({
-                "error": { "message": message, "code": fault.map(|f| f.code()), "hint": fault.map(|f| f.hint()) }
-            });
+            let object = json!({ "error": { "message": message, "code": fault.map(|f| f.code()), "hint": hint } });
             println!("{object:#}");
         } else {
             eprintln!("{}: {message}", self.paint("31;1", "error"));
-            if let Some(fault) = fault {
-                eprintln!("  {}: {}", self.paint("36", "hint"), fault.hint());
+            if let Some(hint) = hint {
+                eprintln!("  {}: {hint}", self.paint("36", "hint"));
             }
         }
         if fault.is_some() { Exit::Refused } else { Exit::Machine }

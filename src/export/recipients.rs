@@ -3,13 +3,19 @@
 //! A file of the directory is named `<short host name>` with any one ending (`n1.pub`) and holds lines as the file of
 //! recipients does, without the host: `age1... [expires=YYYY-MM-DD]`. Lines that start with `#` are remarks.
 
+use super::scope::{Scope, World};
 use crate::bundle::age::Recipient;
 use crate::plan::limits;
 use crate::sys::file::read_bounded;
+use crate::vars::Templar;
 use crate::vars::time::{civil_from_days, days_from_civil};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::rc::Rc;
+
+/// The variable with which an inventory may name a host's recipient, as a line of a file does without the host.
+pub const VARIABLE: &str = "compute_init_recipient";
 
 /// Recipients by short host name.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +42,33 @@ impl Recipients {
     /// Adds one, over what is there for the host.
     pub fn insert(&mut self, host: &str, recipient: Recipient) {
         self.0.insert(host.to_owned(), Entry { recipient, expires: None });
+    }
+
+    /// Adds those that the inventory names ([`VARIABLE`]) for hosts that have none yet. Every mistake is one line
+    /// `file:line: what`.
+    pub fn add_inventorys(&mut self, world: &Rc<World>, hosts: &[u32]) -> Result<(), Vec<String>> {
+        let inventory = &world.inventory;
+        let Some(name) = inventory.name_id(VARIABLE) else { return Ok(()) };
+        let mut reader = Reader::default();
+        for host in hosts {
+            let short = super::short(inventory.name(*host));
+            let Some(definition) = inventory.get(*host, name).filter(|_| !self.0.contains_key(short)) else { continue };
+            let scope = Scope { world: Rc::clone(world), host: *host };
+            let value = Templar::new(&scope, &**world).value(inventory.value(definition.value));
+            let text = value.map_err(|e| e.to_string());
+            let text = text.and_then(|value| value.as_str().map(str::to_owned).ok_or("it is no text".to_owned()));
+            if let Err(why) = text.and_then(|text| reader.line(&text, Some(short))) {
+                let place = inventory.place(definition.place);
+                reader.mistakes.push(format!("{place}: {VARIABLE} of {short}: {why}"));
+            }
+        }
+        self.0.extend(reader.found);
+        if reader.mistakes.is_empty() { Ok(()) } else { Err(reader.mistakes) }
+    }
+
+    /// Whether it names nobody.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// To whom to seal what is `host`'s at the time `now`, or why nobody.

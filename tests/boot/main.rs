@@ -16,4 +16,5 @@ mod robust;
 mod sample;
 mod signed;
 mod storm;
+mod tls;
 mod trusted;

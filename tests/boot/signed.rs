@@ -58,7 +58,7 @@ impl Signed {
         signed
     }
 
-    fn config(&self, more: &str) {
+    pub fn config(&self, more: &str) {
         let identity = self.bench.path("identity").display().to_string();
         self.bench.config(&format!("identity: {identity}\n{more}"));
     }
@@ -113,7 +113,7 @@ impl Signed {
         self.export();
     }
 
-    fn staged(&self) -> String {
+    pub fn staged(&self) -> String {
         self.bench.tree("state/staged")
     }
 

@@ -311,7 +311,7 @@ fn what_cannot_be_exported_is_refused() {
         (&["-i", &twins, "--check"], "n1.a and n1.b are all n1"),
         (&["-i", &broken, "--check"], "broken.yml:3:1"),
         (&["-i", "/nowhere/inventory", "--check"], "/nowhere/inventory: the inventory cannot be read"),
-        (&["-i", &hosts, "--dest", &out], "give --recipients"),
+        (&["-i", &hosts, "--dest", &out], "give --recipients or compute_init_recipient in the inventory"),
         (&["-i", &hosts, "--dest", &out, "--recipients", &recipients], "recipients:1"),
         (&["-i", &hosts, "--dest", &out, "--unsealed"], "must be signed"),
         (&["-i", &hosts, "--view", "n2"], "n2 is not one of the hosts"),
@@ -321,4 +321,98 @@ fn what_cannot_be_exported_is_refused() {
         assert!(said.contains(want), "{said}\n  instead of\n{want}");
     }
     assert!(!dir.path().join("out/compute-init/current").exists());
+}
+
+/// A key to sign with, and identities with their recipients for some hosts, in a directory.
+fn enrolled(dir: &TempDir, hosts: &[&str]) -> [String; 2] {
+    let (key, recipients) = (at(dir, "key.pem"), at(dir, "recipients"));
+    for args in [
+        vec!["keygen", "-o", &key],
+        [&["enrol", "--identities", &at(dir, "ids"), "--recipients", &recipients], hosts].concat(),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_compute-init")).args(args).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    [key, recipients]
+}
+
+#[test]
+fn an_inventory_may_name_recipients() {
+    let dir = TempDir::new().unwrap();
+    let [key, recipients] = enrolled(&dir, &["n1", "n2"]);
+    let recipient = |host: &str| fs::read_to_string(format!("{recipients}/{host}.pub")).unwrap().trim().to_owned();
+    let (one, two) = (recipient("n1"), recipient("n2"));
+    let vars = "cluster_domain_suffix: x\nvault_openhpc_mungekey: c2VjcmV0\n";
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("hosts", "[compute_init]\nn1\nn2\n");
+    write(
+        "group_vars/all.yml",
+        &format!("{vars}keys:\n  n1: {one}\ncompute_init_recipient: \"{{{{ keys[inventory_hostname] }}}}\"\n"),
+    );
+    write("host_vars/n2.yml", &format!("# its own\ncompute_init_recipient: {two} expires=2000-01-01\n"));
+    let (hosts, out) = (at(&dir, "hosts"), at(&dir, "out"));
+    let args = ["-i", &hosts, "--dest", &out, "--key", &key];
+    let said = refused(1, &args);
+    assert!(said.contains("secrets of 1 host cannot be sealed: the recipient of n2 expired"), "{said}");
+    write("host_vars/n2.yml", "# its own\ncompute_init_recipient: age1nonsense\n");
+    let said = refused(1, &args);
+    assert!(said.contains("host_vars/n2.yml:2: compute_init_recipient of n2:"), "{said}");
+    write("host_vars/n2.yml", "compute_init_recipient: \"{{ keys.nobody }}\"\n");
+    assert!(refused(1, &args).contains("host_vars/n2.yml:1: compute_init_recipient of n2:"));
+    assert!(!dir.path().join("out/compute-init/current").exists());
+    write("host_vars/n2.yml", &format!("compute_init_recipient: {two}\n"));
+    done(&args);
+    // What is given beside it counts more; the same recipients make the same generation.
+    write("host_vars/n2.yml", &format!("compute_init_recipient: {one}\n"));
+    let again = done(&[&args[..], &["--recipients", &recipients]].concat());
+    assert!(again.contains("as before, nothing is written"), "{again}");
+    assert!(done(&args).contains("(new)"));
+}
+
+#[test]
+fn a_directory_that_root_is_squashed_in_is_said_and_served_as_before() {
+    if !nix::unistd::geteuid().is_root() {
+        return println!("skipped: needs root");
+    }
+    let dir = TempDir::new().unwrap();
+    let [key, _] = enrolled(&dir, &["n1"]);
+    fs::write(dir.path().join("hosts"), "[compute_init]\nn1 cluster_domain_suffix=x\n").unwrap();
+    let (hosts, out) = (at(&dir, "hosts"), at(&dir, "out"));
+    let args = ["export", "-i", &hosts, "--dest", &out, "--key", &key, "--unsealed"];
+    let program = env!("CARGO_BIN_EXE_compute-init");
+    assert!(Command::new(program).args(args).status().unwrap().success());
+    let current = fs::read(dir.path().join("out/compute-init/current")).unwrap();
+    // Somebody else's, and root of a user namespace has no more rights there than a client's root whom NFS squashes.
+    assert!(Command::new("chown").args(["-R", "301:301", &out]).status().unwrap().success());
+    assert!(Command::new("chmod").args(["-R", "a+rX", &out]).status().unwrap().success());
+    fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    fs::write(dir.path().join("hosts"), "[compute_init]\nn1 cluster_domain_suffix=y\n").unwrap();
+    let output = Command::new("unshare").args(["--user", "--map-root-user", program]).args(args).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("Permission denied") && said.contains("NFS squashes root"), "{said}");
+    assert_eq!(fs::read(dir.path().join("out/compute-init/current")).unwrap(), current);
+}
+
+#[test]
+fn a_check_judges_each_host_by_what_it_has() {
+    // Equal inputs share a verdict: hosts that differ in one of them must not.
+    let vars = "vault_openhpc_mungekey: \"{{ a[b] }}\"\na: {x: 1, y: 2}\nb: x\n";
+    let mut files = vec![("hosts", "[compute_init]\nn[1:5]\n"), ("group_vars/all.yml", vars)];
+    files.extend([("host_vars/n2.yml", "b: z\n"), ("host_vars/n3.yml", "b: y\n")]);
+    files.extend([
+        ("host_vars/n4.yml", "a: {}\n"),
+        ("host_vars/n5.yml", "vault_openhpc_mungekey: \"{{ a[inventory_hostname] }}\"\n"),
+    ]);
+    let dir = tree(&files);
+    let output = run(&["-i", &at(&dir, "hosts"), "--check", "--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found = report["unresolved"].as_object().unwrap().values().flat_map(|list| list.as_array().unwrap());
+    let own = found.filter(|e| e["variable"] == "vault_openhpc_mungekey");
+    let hosts: BTreeSet<&str> = own.flat_map(|e| e["hosts"].as_array().unwrap()).filter_map(Value::as_str).collect();
+    assert_eq!(hosts.into_iter().collect::<Vec<_>>(), ["n2", "n4", "n5"], "{report}");
 }
