@@ -110,6 +110,13 @@ fn bundles_keys_and_executors_that_are_wrong() {
             "developer's key",
         ),
         (
+            "a broken key of exports",
+            &|s| put(s, "etc/compute-init/trust.d/export/site.pem", "-----BEGIN PUBLIC KEY-----\n"),
+            "keys",
+            Verdict::Refused,
+            "trust.d/export/site.pem",
+        ),
+        (
             "no way back",
             &|s| symlink("0000", s.root("var/lib/compute-init/bundles/previous")).expect("links"),
             "bundle",
@@ -226,6 +233,23 @@ fn what_others_could_read_or_change() {
             "others can read",
         ),
         ("munge's key", &|s| put(s, "etc/munge/munge.key", "key"), "exposure", Verdict::Problem, "munge.key"),
+        (
+            "an identity",
+            &|s| {
+                put(s, "etc/compute-init/identity", "AGE-SECRET-KEY-1\n");
+                chmod(s, "etc/compute-init/identity", 0o600);
+            },
+            "exposure",
+            Verdict::Warning,
+            "identity is in the image",
+        ),
+        (
+            "an identity for all to read",
+            &|s| put(s, "etc/compute-init/identity", "AGE-SECRET-KEY-1\n"),
+            "exposure",
+            Verdict::Problem,
+            "others can read what opens",
+        ),
         ("a keyring", &|s| put(s, "etc/ceph/ceph.client.a.keyring", "key"), "exposure", Verdict::Problem, "keyring"),
     ]);
 }

@@ -11,6 +11,8 @@ const OURS: [&str; 4] =
     ["etc/compute-init", "var/lib/compute-init", "usr/libexec/compute-init", "usr/lib/compute-init"];
 /// Secrets that roles write, and images sometimes hold.
 const SECRETS: [&str; 2] = ["etc/munge/munge.key", "etc/ceph"];
+/// What opens a node's secrets, where the configuration does not name another place.
+const IDENTITY: &str = "etc/compute-init/identity";
 /// Files looked at; an image holds a few hundred of ours.
 const FILES: usize = 100_000;
 
@@ -24,6 +26,7 @@ pub(super) fn look(root: &Root, findings: &mut Findings) {
         let Ok(real) = root.resolve(path) else { continue };
         walk(&real, &format!("/{path}"), &mut |path, place| secret(path, place, findings), &mut 0);
     }
+    identity(root, findings);
     if there(root, "var/lib/compute-init/staged/current") {
         findings.advise(
             "exposure",
@@ -39,6 +42,30 @@ pub(super) fn look(root: &Root, findings: &mut Findings) {
     }
     if findings.0.len() == before {
         findings.add("exposure", Verdict::Ok, "no secrets, and nothing that others could change");
+    }
+}
+
+/// What opens a node's secrets is that node's alone.
+fn identity(root: &Root, findings: &mut Findings) {
+    let Ok(real) = root.resolve(IDENTITY) else { return };
+    let Ok(meta) = real.symlink_metadata() else { return };
+    if meta.mode() & 0o077 != 0 {
+        let detail =
+            format!("/{IDENTITY}: others can read what opens this node's secrets (mode {:04o})", meta.mode() & 0o7777);
+        findings.advise(
+            "exposure",
+            Verdict::Problem,
+            detail,
+            "chmod 0600; the boot refuses it, and so it may be known already",
+        );
+    }
+    if root.path() != Path::new("/") {
+        findings.advise(
+            "exposure",
+            Verdict::Warning,
+            format!("/{IDENTITY} is in the image: whoever has a copy of it opens what is sealed to its nodes"),
+            "give nodes their identities on the config drive or as credentials (docs/export.md)",
+        );
     }
 }
 

@@ -11,6 +11,8 @@ const PATH: [&str; 4] = ["usr/sbin", "usr/bin", "sbin", "bin"];
 const NEEDED: [&str; 3] = ["systemctl", "getent", "mount"];
 /// Commands of a Slurm node.
 const SLURM: [&str; 3] = ["slurmd", "munged", "scontrol"];
+/// What shipped roles start, and an image may well do without.
+const HELPERS: [(&str, &str); 2] = [("manila", "mount.ceph"), ("eessi", "cvmfs_config")];
 /// Where systemd keeps the library that has its version in its name.
 const LIBRARIES: [&str; 4] =
     ["usr/lib/systemd", "usr/lib64/systemd", "usr/lib/x86_64-linux-gnu/systemd", "usr/lib/aarch64-linux-gnu/systemd"];
@@ -32,7 +34,14 @@ pub(super) fn look(root: &Root, bundle: Option<&Verified>, findings: &mut Findin
     if !missing.is_empty() {
         findings.add("commands", Verdict::Problem, format!("not in the image: {}", missing.join(", ")));
     }
-    let slurm = bundle.is_some_and(|b| b.summary().plays.iter().any(|p| p.roles.iter().any(|r| r == "openhpc")));
+    let has = |role: &str| bundle.is_some_and(|b| b.summary().plays.iter().any(|p| p.roles.iter().any(|r| r == role)));
+    for (role, program) in HELPERS {
+        if has(role) && lacks(&program) {
+            let detail = format!("no {program}: nodes whose metadata switches {role} on need it");
+            findings.add("commands", Verdict::Note, detail);
+        }
+    }
+    let slurm = has("openhpc");
     let absent: Vec<&str> = SLURM.iter().filter(|name| lacks(name)).copied().collect();
     if slurm && !absent.is_empty() {
         let detail = format!("the bundle has the role openhpc, and the image lacks {}", absent.join(", "));

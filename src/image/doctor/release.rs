@@ -58,5 +58,23 @@ fn keys(root: &Root, findings: &mut Findings) -> Option<Trust> {
             "remove it from trust.d before the image leaves development",
         );
     }
+    exports(root, findings);
     Some(trust)
+}
+
+/// Keys of exports are optional, but those that are there must be good: a node that cannot read them refuses every export.
+fn exports(root: &Root, findings: &mut Findings) {
+    let Ok(directory) = root.resolve(&format!("{TRUST}/export")) else { return };
+    match Trust::directory(&directory) {
+        Ok(trust) => {
+            let names: Vec<String> = trust.names().into_iter().map(|(name, _)| name).collect();
+            findings.add(
+                "keys",
+                Verdict::Note,
+                format!("takes exports that {} signed, and no others", names.join(", ")),
+            );
+        }
+        Err(Fault::NoTrust { .. }) => {}
+        Err(fault) => findings.advise("keys", Verdict::Refused, fault.to_string(), fault.hint()),
+    }
 }
