@@ -46,7 +46,8 @@ impl<'a> Findings<'a> {
     /// Counts.
     pub(super) fn new(diagnostics: &'a [Diagnostic]) -> Findings<'a> {
         let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
-        Findings { errors, warnings: diagnostics.len() - errors, diagnostics }
+        let warnings = diagnostics.iter().filter(|d| d.severity == Severity::Warning).count();
+        Findings { errors, warnings, diagnostics }
     }
 
     /// `2 errors, 1 warning`.
@@ -84,7 +85,7 @@ impl Origin {
         Ok(match compile::compile(&tree, &playbook, &compile::Options::default()) {
             Ok(compiled) => {
                 show(&compiled.warnings, ui);
-                match self.strict && !compiled.warnings.is_empty() {
+                match self.strict && compiled.warnings.iter().any(|d| d.severity == Severity::Warning) {
                     true => Outcome::Refused(compiled.warnings, Exit::Machine),
                     false => Outcome::Compiled(Box::new(compiled)),
                 }

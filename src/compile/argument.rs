@@ -2,8 +2,9 @@
 //! `action`, `local_action`, one template for all of them.
 
 use super::Findings;
-use super::context::{Compiler, Scope};
+use super::context::{Compiler, Scope, location};
 use super::keyword::{BELOW_PLAY, COMMON, TASK, all, pairs};
+use super::own_plugin::Kind;
 use super::split::{Form, parse_pairs, split_args};
 use super::template::is_template;
 use crate::plan::{Args, Data, Key, Map};
@@ -135,6 +136,10 @@ impl Compiler<'_> {
                 .to_owned(),
         };
         if scope.never {
+            return;
+        }
+        if let Some(own) = self.own_plugin(scope, Kind::Module, name) {
+            self.bag.push(own.at(location(first)));
             return;
         }
         self.error_hint(scope, first, Code::UNKNOWN_MODULE, (message, hint));

@@ -57,13 +57,17 @@ impl Compiler<'_> {
         scope.collections.iter().find_map(|c| self.role_of(c, name))
     }
 
-    fn role_of(&self, collection: &str, role: &str) -> Option<Found> {
-        let (namespace, name) = collection.split_once('.')?;
-        let inside = format!("{namespace}/{name}/roles");
-        let mut places: Vec<String> = Vec::new();
+    /// Directories `ansible_collections`: beside the playbook, and in each roles path.
+    pub fn collection_roots(&self) -> Vec<String> {
         let mut roots = vec![join(&self.playbook_dir, "collections"), Some("collections".to_owned())];
         roots.extend(self.tree.roles_paths().map(|p| Some(p.to_owned())));
-        places.extend(roots.into_iter().flatten().map(|root| format!("{root}/ansible_collections/{inside}")));
+        roots.into_iter().flatten().map(|root| format!("{root}/ansible_collections")).collect()
+    }
+
+    fn role_of(&self, collection: &str, role: &str) -> Option<Found> {
+        let (namespace, name) = collection.split_once('.')?;
+        let roots = self.collection_roots();
+        let mut places: Vec<String> = roots.iter().map(|root| format!("{root}/{namespace}/{name}/roles")).collect();
         let of_paths = self.tree.collections().filter(|(c, _)| *c == collection);
         places.extend(of_paths.map(|(_, path)| path.to_owned()));
         let parts = role.replace('.', "/");

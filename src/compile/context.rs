@@ -19,6 +19,7 @@ pub(super) const AT_RUN_TIME: &[Code] = &[
     Code::UNKNOWN_PARAMETER,
     Code::BAD_PARAMETER,
     Code::MISSING_PARAMETER,
+    Code::OWN_PLUGIN,
     Code::BAD_ARGUMENTS,
     Code::FILE_NOT_FOUND,
     Code::TEMPLATE_SYNTAX,
@@ -43,6 +44,8 @@ pub(super) struct Compiler<'t> {
     pub role_stack: Vec<String>,
     /// Names of variables that templates use.
     pub names: BTreeSet<String>,
+    /// Where a variable is used first, by what is sure to be evaluated.
+    pub uses: BTreeMap<String, Place>,
     /// Places where a name is known only at run time.
     pub dynamic: BTreeSet<Span>,
     /// Names and topics that can be notified, and whether some are templates.
@@ -130,6 +133,7 @@ impl<'t> Compiler<'t> {
             begun: HashSet::new(),
             role_stack: Vec::new(),
             names: BTreeSet::new(),
+            uses: BTreeMap::new(),
             dynamic: BTreeSet::new(),
             handlers: HashSet::new(),
             open_handlers: false,

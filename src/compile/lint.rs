@@ -18,6 +18,7 @@ impl Compiler<'_> {
             ));
         }
         self.lint_or(scope, node, text);
+        self.lint_metadata(scope, node, text);
     }
 
     /// `['a' or 'b']`
@@ -28,6 +29,17 @@ impl Compiler<'_> {
             let message = "`or` between texts gives the first of them".to_owned();
             let hint = "separate them by a comma: ['a', 'b']".to_owned();
             self.warning_hint(scope, node, Code::OR_OF_TEXTS, (message, hint));
+        }
+    }
+
+    /// A secret that comes by the instance's metadata, which everybody on the node can read.
+    pub(super) fn lint_metadata(&mut self, scope: &Scope, node: &Node, text: &str) {
+        for name in metadata_keys(text).into_iter().filter(|name| is_secret(name)) {
+            let message = format!("`{name}` of the metadata looks like a secret");
+            let hint = "every process of the node can read the metadata service, and the cloud keeps it: put secrets into the \
+                        inventory, which the control export gives to each node alone"
+                .to_owned();
+            self.warning_hint(scope, node, Code::SECRET_METADATA, (message, hint));
         }
     }
 
@@ -52,5 +64,51 @@ impl Compiler<'_> {
         let message = format!("`{name}: {value}` is the decimal number {value}, which is mode {value:04o}");
         let hint = format!("write it in quotes: \"0{value}\"");
         self.warning_hint(scope, node, Code::OCTAL_MODE, (message, hint));
+    }
+}
+
+/// Members of what is called `meta` or ends so, as instances' metadata is: `x.meta.name`, `meta['name']`.
+fn metadata_keys(text: &str) -> Vec<&str> {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    let mut found = Vec::new();
+    for word in ["meta", "metadata"] {
+        for (at, _) in text.match_indices(word) {
+            let rest = text[at + word.len()..].trim_start_matches(['\'', '"', ']']);
+            let member = rest.strip_prefix('.').map(|r| r.strip_prefix("get(").unwrap_or(r)).or(rest.strip_prefix('['));
+            let Some(member) = member else { continue };
+            let member = member.trim_start_matches(['\'', '"']);
+            let name = member.split(|c| !part(c)).next().unwrap_or_default();
+            if !found.contains(&name) {
+                found.push(name);
+            }
+        }
+    }
+    found
+}
+
+/// Whether a name is one that secrets have.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let parts: Vec<&str> = name.split('_').collect();
+    let public = parts.iter().any(|p| matches!(*p, "public" | "pub" | "file" | "path" | "id" | "name" | "url"));
+    let words = ["password", "passwd", "passphrase", "secret", "token", "mungekey", "credential", "credentials"];
+    let secret = parts.iter().any(|p| words.contains(p) || *p == "key" || *p == "keytab");
+    secret && !public
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_secret, metadata_keys};
+
+    #[test]
+    fn keys_of_metadata_are_seen() {
+        assert_eq!(
+            metadata_keys("{{ os.meta.a_key | x }} {{ meta['b'] }} {{ compute_init_metadata.meta }}"),
+            ["a_key", "b", "meta"]
+        );
+        assert_eq!(metadata_keys("{{ x['meta']['token'] }} {{ item.metal }} metaphor"), ["token"]);
+        assert!(is_secret("munge_key") && is_secret("ADMIN_PASSWORD") && is_secret("token"));
+        assert!(!is_secret("ssh_public_key") && !is_secret("keyboard") && !is_secret("control_address"));
+        assert!(!is_secret("token_url") && !is_secret("compute"));
     }
 }

@@ -18,11 +18,13 @@ mod lint;
 mod list;
 pub mod module;
 mod own_boot;
+mod own_plugin;
 mod playbook;
 mod role;
 mod split;
 mod task;
 mod template;
+mod undefined;
 
 pub use known::Known;
 pub use split::{Form, parse_pairs};
@@ -73,6 +75,8 @@ pub fn compile(tree: &Tree, playbook: &str, options: &Options) -> Result<Compile
     // What runs later may bring in handlers.
     if options.findings == Findings::Refuse {
         compiler.check_notifications();
+        compiler.undefinable();
+        compiler.spared_plugins();
     }
     compiler.own_boot();
     compiler.finish()

@@ -1,6 +1,7 @@
 //! Templates in values: what they name is collected and made reachable, what is wrong with them is reported.
 
-use super::context::{Compiler, Scope, location};
+use super::context::{Compiler, Place, Scope, location};
+use super::own_plugin::Kind;
 use crate::plan::{Data, Span};
 use crate::source::{Code, Diagnostic, Location, parent};
 use crate::vars::analysis::{self, Asset, Named, SyntaxError, Usage};
@@ -76,6 +77,7 @@ impl Compiler<'_> {
         match &node.content {
             Content::Scalar(Data::Vault(_)) => self.vault(scope, node),
             Content::Scalar(Data::Str(text)) if is_template(text) => {
+                self.lint_metadata(scope, node, text);
                 if let Ok(found) = analysis::text(text) {
                     self.collect(scope, node.start, &found);
                     let anchor = Anchor { scope, node: Some(node) };
@@ -105,6 +107,7 @@ impl Compiler<'_> {
     pub fn template(&mut self, scope: &Scope, node: &Node, text: &str) {
         if is_template(text) {
             self.lint_or(scope, node, text);
+            self.lint_metadata(scope, node, text);
             self.inspected(&Anchor { scope, node: Some(node) }, analysis::text(text));
         }
     }
@@ -141,6 +144,7 @@ impl Compiler<'_> {
             Ok(found) => {
                 let mark = anchor.node.map_or(Mark { line: 1, column: 1 }, |n| n.start);
                 self.collect(anchor.scope, mark, &found);
+                self.used(anchor, &found);
                 found.filters.iter().for_each(|n| self.known_plugin(anchor, (Plugin::Filter, n)));
                 found.tests.iter().for_each(|n| self.known_plugin(anchor, (Plugin::Test, n)));
                 let lookups = found.lookups.iter().filter_map(|l| l.plugin.as_ref());
@@ -148,6 +152,17 @@ impl Compiler<'_> {
                 self.named_files(anchor, found.assets);
             }
             Err(mistake) => self.not_jinja(anchor, mistake),
+        }
+    }
+
+    /// Remembers where variables are used that somebody is sure to ask for.
+    fn used(&mut self, anchor: &Anchor, found: &Usage) {
+        if anchor.scope.never || anchor.scope.foreseen {
+            return;
+        }
+        for variable in &found.variables {
+            let place = || Place { file: anchor.scope.file.clone(), at: anchor.place(variable.line, variable.column) };
+            self.uses.entry(variable.name.clone()).or_insert_with(place);
         }
     }
 
@@ -199,6 +214,15 @@ impl Compiler<'_> {
             None => format!("compute-init has no such {what}, and a node has no Python to run a site's own"),
         };
         let at = anchor.place(used.line, used.column);
+        let kind = match plugin {
+            Plugin::Filter => Kind::Filter,
+            Plugin::Test => Kind::Test,
+            Plugin::Lookup => Kind::Lookup,
+        };
+        if let Some(own) = self.own_plugin(anchor.scope, kind, name) {
+            self.bag.push(own.at(at));
+            return;
+        }
         let message = format!("unknown {what} `{name}`");
         self.bag.push(Diagnostic::error(code, &anchor.scope.file, message).at(at).hint(hint));
     }

@@ -106,6 +106,12 @@ codes! {
         "The value has the wrong type, is not among the choices, or contradicts another parameter.";
     MISSING_PARAMETER = 406, "a required parameter is missing",
         "The module cannot do without this parameter.";
+    OWN_PLUGIN = 407, "a plugin of the site's own, in Python",
+        "Beside the playbook, in a role or in a collection there is a module, filter, test or lookup written in Python. A node \
+         has no Python, so what uses it is refused, where it is used; what nothing uses is left out, and noted. Where \
+         compute-init has one of that name itself, that one is taken (filter_user_params, terminate_user_sessions). \
+         Otherwise: use modules and filters that exist, a macro, `script` with a shell script, `command` or lookup('pipe') \
+         with a program of the image, or evaluate it in the inventory, which the control export carries.";
     TEMPLATE_SYNTAX = 501, "this is not Jinja2",
         "The template cannot be parsed, so it would fail at boot.";
     UNKNOWN_FILTER = 502, "unknown filter",
@@ -114,6 +120,10 @@ codes! {
         "There is no such test.";
     UNKNOWN_LOOKUP = 504, "unknown lookup",
         "There is no such lookup plugin.";
+    UNDEFINED_VARIABLE = 505, "a variable that nothing defines",
+        "No vars, defaults, register, set_fact or file of variables of the source defines this variable, but one with \
+         nearly the same name. The control export may still define it: then a default() or `is defined` says that this is \
+         meant.";
     DELEGATED = 601, "a task for another host",
         "On a node only what would run on it runs. A task that is delegated elsewhere is refused, unless its condition \
          is always false here.";
@@ -131,7 +141,8 @@ codes! {
     EMPTY_FILE = 704, "a file of tasks without tasks",
         "The file is empty: nothing is done.";
     SECRET_METADATA = 705, "a secret in plain sight",
-        "A password or key is written in the source and would be readable in the bundle. Keep secrets in the control export.";
+        "A password, key or token comes by the instance's metadata, which every process of the node can read and the cloud \
+         keeps. Keep secrets in the inventory: the control export gives each node its own, sealed for it alone.";
     SELF_CONTAINED = 706, "a playbook that fetches its export itself",
         "The play mounts an export and loads variables from it, and uses none of the variables that a boot gives it. On \
          the node the stages mount, stage and overlay stand aside, and the playbook is run for `localhost` as it is. \

@@ -13,6 +13,8 @@ pub enum Severity {
     Error,
     /// Built, but hardly what the author meant.
     Warning,
+    /// Built, and nothing is wrong with it.
+    Note,
 }
 
 /// A place in a source file; line and column count from 1, the length is in characters.
@@ -88,6 +90,11 @@ impl Diagnostic {
     /// A warning about a file.
     pub fn warning(code: Code, file: impl Into<String>, message: impl Into<String>) -> Diagnostic {
         Diagnostic { severity: Severity::Warning, ..Diagnostic::error(code, file, message) }
+    }
+
+    /// What is worth knowing of a file, and no more.
+    pub fn note_about(code: Code, file: impl Into<String>, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { severity: Severity::Note, ..Diagnostic::error(code, file, message) }
     }
 
     /// At this place.
@@ -186,6 +193,11 @@ impl Bag {
     /// The first error since there were `count` diagnostics.
     pub fn error_since(&self, count: usize) -> Option<&Diagnostic> {
         self.found.iter().skip(count).find(|d| d.severity == Severity::Error)
+    }
+
+    /// The texts of files that were read.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.texts.values().map(String::as_str)
     }
 
     /// How many diagnostics there are.

@@ -17,6 +17,7 @@ pub fn render(diagnostic: &Diagnostic, colour: Colour) -> String {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
     };
     let code = diagnostic.code.to_string();
     let title = level.primary_title(diagnostic.message.as_str()).id(code);

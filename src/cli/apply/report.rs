@@ -36,6 +36,7 @@ impl<'a> Reporter<'a> {
             let diagnostic = diagnostic.on_machine(&self.directory);
             match (diagnostic.severity, words) {
                 (Severity::Warning, Some(words)) => self.warn(&words),
+                (Severity::Note, _) => {}
                 (Severity::Warning, None) => self.ui.diagnostics(&[diagnostic]),
                 (Severity::Error, words) => {
                     let place = diagnostic.span.map(|s| format!(":{}:{}", s.line, s.column)).unwrap_or_default();

@@ -1,0 +1,1 @@
+return {'filter_user_params': 1}

@@ -1,0 +1,3 @@
+class FilterModule:
+    def filters(self):
+        return {"ours": str, 'also_ours': str}

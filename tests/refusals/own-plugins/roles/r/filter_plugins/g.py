@@ -1,0 +1,2 @@
+def filters(self):
+    return dict(of_role=str)
