@@ -229,7 +229,7 @@ class Lab:
         text = self.node.says("cat /run/compute-init/status.json")
         return json.loads(text) if text.startswith("{") else {"state": "none", "message": text}
 
-    def until_ended(self, *states, patience=300):
+    def until_ended(self, *states, patience=900):
         """Waits until the boot's unit is done, and holds it to a state."""
         command = "systemctl show -P ActiveState compute-init; cat /run/compute-init/status.json"
 
@@ -250,7 +250,7 @@ class Lab:
         self.control.until("the node is idle in sinfo", "sinfo -h -n node1 -o %T", lambda said: said == "idle")
 
     def job_runs(self):
-        said = self.control.must("timeout 100 srun -Q -N1 hostname", 120)
+        said = self.control.must("timeout 300 srun -Q -N1 hostname", 320)
         check(said.split()[-1:] == ["node1"], f"srun hostname: {said}")
 
     def joins(self):

@@ -154,7 +154,7 @@ class Machine:
 
     def wait_up(self):
         """Waits until commands are answered. What is sent before somebody reads it is lost, so it is sent again."""
-        deadline = time.monotonic() + 240 * self.scale
+        deadline = time.monotonic() + 600 * self.scale
         while time.monotonic() < deadline:
             try:
                 self.run("true", 3 / self.scale)
@@ -164,7 +164,7 @@ class Machine:
                     break
         raise Unmet(f"{self.name} does not come up: {self.console()[-3000:]}")
 
-    def until(self, what, command, holds, patience=180):
+    def until(self, what, command, holds, patience=600):
         """Runs a command again and again until its output is as wanted; gives that output."""
         deadline = time.monotonic() + patience * self.scale
         while True:
@@ -182,7 +182,7 @@ class Machine:
         """Reboots as `systemctl reboot` does, and waits until the guest is up again."""
         boot = self.must("cat /proc/sys/kernel/random/boot_id")
         self.must("setsid sh -c 'sleep 1; systemctl reboot --no-wall' < /dev/null > /dev/null 2>&1 &")
-        deadline = time.monotonic() + 300 * self.scale
+        deadline = time.monotonic() + 900 * self.scale
         while time.monotonic() < deadline:
             try:
                 code, now = self.run("cat /proc/sys/kernel/random/boot_id", 5 / self.scale)

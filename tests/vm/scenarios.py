@@ -59,7 +59,7 @@ def login_is_up(lab):
 
 def joins_by_itself(lab):
     """Some boot after the one that failed ends ready, and nobody starts it."""
-    lab.node.until("the node is ready by itself", READY, lambda said: said.startswith("active") and '"ready"' in said, 600)
+    lab.node.until("the node is ready by itself", READY, lambda said: said.startswith("active") and '"ready"' in said)
     lab.joins()
 
 
@@ -159,7 +159,7 @@ def power_cut(lab):
     lab.node.parameters = "vm.cut"
     both_up(lab)
     count = "ls /etc | grep -c ^vm-cut-"
-    some = lab.node.until("tasks run", count, lambda said: said.isdigit() and int(said) >= FILES // 10, 400)
+    some = lab.node.until("tasks run", count, lambda said: said.isdigit() and int(said) >= FILES // 10)
     check(lab.status()["state"] == "running", f"the boot is over: {lab.status()}")
     lab.node.cut_power()
     lab.step(f"the power is cut after at least {some} of {FILES} files")
@@ -191,12 +191,12 @@ def nfs_stops(lab):
     def gave_up(said):
         return "unreachable: " in said.partition("over NFS")[2]
 
-    said = lab.node.until("a boot that reads gives up", "journalctl -b -o cat -u compute-init", gave_up, 600)
+    said = lab.node.until("a boot that reads gives up", "journalctl -b -o cat -u compute-init", gave_up)
     check(cable.silent.is_set(), f"the server did not fall silent: {said}")
     lab.step(next(line for line in said.partition("over NFS")[2].splitlines() if line.startswith("unreachable: ")))
     login_is_up(lab)
     # What waits for the server waits apart, and not for ever.
-    lab.node.until("no process of ours hangs", "ps -eo stat,args | grep '[c]ompute-init-boot' | grep '^D'", lambda said: not said, 400)
+    lab.node.until("no process of ours hangs", "ps -eo stat,args | grep '[c]ompute-init-boot' | grep '^D'", lambda said: not said)
     cable.answer_again()
     lab.step("the server answers again")
     joins_by_itself(lab)
