@@ -131,7 +131,7 @@ fn a_text_may_end_anywhere() {
                 : !!str plain\n  text\n\tc\n...\n# end\n--- !unsafe\n- - |\n   x\n  - @\r\n";
     for end in (0..=text.len()).filter(|i| text.is_char_boundary(*i)) {
         for start in (0..end).filter(|i| text.is_char_boundary(*i)) {
-            let _ = read_all(text[start..end].as_bytes(), Flavour::Ansible);
+            let _ = read_all(&text.as_bytes()[start..end], Flavour::Ansible);
         }
     }
 }
