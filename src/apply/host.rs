@@ -62,12 +62,12 @@ pub(super) struct State {
     pub others: Vec<(String, Rc<VarMap>)>,
     /// Extra variables (22).
     pub extra: Rc<VarMap>,
-    /// The hosts of the play, where there are others than this one.
+    /// The hosts of the play that have not failed, where there are others than this one.
     #[cfg(feature = "builder")]
     pub play_hosts: Vec<String>,
-    /// What tasks added to the inventory.
+    /// The same, with those that have.
     #[cfg(feature = "builder")]
-    pub added: Vec<super::several::Addition>,
+    pub play_hosts_all: Vec<String>,
 }
 
 /// Variables that may hold templates.
@@ -96,6 +96,11 @@ impl State {
     /// Stores a final value as set_fact and register do.
     pub fn register(&mut self, name: &str, value: Data) {
         self.set.insert(name.to_owned(), Var { data: Rc::new(value), templated: false });
+    }
+
+    /// Stores a result of set_fact or include_vars: its text is the author's own, and may hold templates still.
+    pub fn register_own(&mut self, name: &str, value: Data) {
+        self.set.insert(name.to_owned(), Var { data: Rc::new(value), templated: true });
     }
 
     /// Stores what set_fact gives: its text may hold templates still.

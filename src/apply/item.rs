@@ -31,6 +31,12 @@ const ON_CONTROLLER: [&str; 9] = [
     "ansible.builtin.wait_for_connection",
 ];
 
+/// Whether a module asks nothing of the host that it is for.
+#[cfg(feature = "builder")]
+fn on_controller(module: &str) -> bool {
+    ON_CONTROLLER.contains(&module) || matches!(module, "ansible.builtin.add_host" | "ansible.builtin.group_by")
+}
+
 /// Modules that take no `async`, for Ansible does (part of) their work on the controller.
 const NOT_ASYNC: [&str; 18] = [
     "add_host",
@@ -226,6 +232,10 @@ impl<'p> Run<'p> {
         scope: &Scope<'_, 'p>,
         manner: &Manner,
     ) -> Done {
+        #[cfg(feature = "builder")]
+        if let Some(message) = self.out_of_reach().filter(|_| manner.delegated.is_none() && !on_controller(module)) {
+            return Done::failure(message);
+        }
         let (Some(spec), Some(run)) = (spec::find(module), modules::find(module)) else {
             return Done::failure(format!("the module {module} is not in this executor"));
         };
@@ -322,6 +332,9 @@ impl<'p> Run<'p> {
         let wrong = |e: crate::vars::TemplateError| {
             if e.kind == crate::vars::ErrorKind::Undefined {
                 format!("The task includes an option with an undefined variable. The error was: {e}")
+            } else if e.context.len() == 1 && e.kind == crate::vars::ErrorKind::Other {
+                // The task's own text: its place says it, and roles compare what a filter says.
+                e.message
             } else {
                 e.to_string()
             }

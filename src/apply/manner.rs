@@ -108,6 +108,11 @@ impl<'p> Run<'p> {
             Some(var) => Ok(Some(var.data.as_ref().clone())),
             None => Ok(keyword),
         };
+        #[cfg(feature = "builder")]
+        let (on, user) = match &self.world.options.become_user {
+            Some(default) => (on.or(Some(Data::Bool(true))), user.or_else(|| Some(Data::str(default.as_str())))),
+            None => (on, user),
+        };
         if !variable("ansible_become", on)?.is_some_and(|v| boolean(&v)) {
             return Ok(None);
         }

@@ -76,6 +76,19 @@ impl FactSource for Facts<'_> {
     }
 }
 
+/// When plays gather facts that do not say so.
+#[cfg(feature = "builder")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Gathering {
+    /// Each of them.
+    #[default]
+    Implicit,
+    /// None of them.
+    Explicit,
+    /// Those on hosts whose facts are not known yet.
+    Smart,
+}
+
 /// How to run a plan.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -108,6 +121,12 @@ pub struct Options {
     /// Run nothing, but tell the listener which tasks would be met: `--list-tasks`.
     #[cfg(feature = "builder")]
     pub listing: bool,
+    /// Whether plays that do not say so gather facts.
+    #[cfg(feature = "builder")]
+    pub gathering: Gathering,
+    /// The user that tasks become which do not say so: `--become`.
+    #[cfg(feature = "builder")]
+    pub become_user: Option<String>,
     /// Who opens what Ansible Vault encrypted; nobody on a node.
     pub vault: Option<Rc<dyn Vault>>,
     /// `jinja2_native`: what templates give keeps its type.
@@ -131,6 +150,12 @@ pub struct World<'a> {
     /// Compiles what is included only now.
     #[cfg(feature = "builder")]
     pub later: Option<&'a dyn Later>,
+    /// This machine's name, where the host is another one: only what a controller does can be done for it.
+    #[cfg(feature = "builder")]
+    pub elsewhere: Option<&'a str>,
+    /// Takes over what a task added to the inventory, and says what this host sees of it then.
+    #[cfg(feature = "builder")]
+    pub growing: Option<&'a several::Growing<'a>>,
 }
 
 /// A run in progress: the world, what this host knows by now, and the counts.
@@ -145,6 +170,8 @@ pub(crate) struct Run<'a> {
     in_handler: Cell<bool>,
     /// `--start-at-task` has not been reached yet.
     waiting: Cell<bool>,
+    /// How often `meta: clear_host_errors` ran.
+    forgiven: Cell<usize>,
 }
 
 /// Runs every play of the plan that names this host, and reports what happened. Never fails as a call: a failed task
@@ -190,6 +217,7 @@ impl Session {
             count: Cell::new(self.count),
             in_handler: Cell::new(false),
             waiting: Cell::new(self.waiting),
+            forgiven: Cell::new(0),
         };
         let went_well = run.play(play);
         self.count = run.count.get();

@@ -171,8 +171,8 @@ impl<'p> Run<'p> {
     }
 
     fn sections_of(&self, play: &Current<'p>, roles: &[Rc<Instance<'p>>]) -> Flow {
-        if !self.listing() {
-            self.gather(play);
+        if !self.listing() && self.gather(play) == Flow::Failed {
+            return Flow::Failed;
         }
         let flow = self.run_sections(play, roles);
         let force = play.play.force_handlers || self.world.options.force_handlers;
@@ -210,9 +210,9 @@ impl<'p> Run<'p> {
     }
 
     /// `gather_facts`: from here on facts are answered; each is computed when it is first asked for.
-    fn gather(&self, play: &Current<'p>) {
+    fn gather(&self, play: &Current<'p>) -> Flow {
         let wanted = match &play.play.gather_facts {
-            None => true,
+            None => self.gathers_unasked(),
             Some(value) => {
                 let scope = Scope::new(self, play, &play.frame, None);
                 let files = super::files::TaskFiles::new(self, &play.frame);
@@ -220,11 +220,32 @@ impl<'p> Run<'p> {
                 super::result::boolean(&value)
             }
         };
+        #[cfg(feature = "builder")]
+        if let Some(message) = self.out_of_reach().filter(|_| wanted) {
+            return self.fatal(play.play.span, &play.frame, &message);
+        }
         if wanted {
             self.environment_fact(play);
             self.host.borrow_mut().gathered = true;
             self.gathered(play);
         }
+        Flow::Next
+    }
+
+    /// Whether a play gathers facts that does not say so.
+    #[cfg(feature = "builder")]
+    fn gathers_unasked(&self) -> bool {
+        match self.world.options.gathering {
+            super::Gathering::Implicit => true,
+            super::Gathering::Explicit => false,
+            super::Gathering::Smart => !self.host.borrow().gathered,
+        }
+    }
+
+    /// On a node, every such play does.
+    #[cfg(not(feature = "builder"))]
+    fn gathers_unasked(&self) -> bool {
+        true
     }
 
     /// The play's `environment` is what gathering sees. What refers to facts that are not there yet is left out.

@@ -129,6 +129,8 @@ pub struct Report {
     pub tasks: Vec<TaskReport>,
     /// The failure that ended the run.
     pub failed: Option<Failed>,
+    /// It ends the run of the other hosts too (`any_errors_fatal`).
+    pub for_all: bool,
     /// Registered results and set_facts, for callers that look at them.
     pub registered: Map,
 }

@@ -492,14 +492,15 @@ impl<'p> Run<'p> {
 
     /// The hosts of the play, where `apply` found several.
     #[cfg(feature = "builder")]
-    fn play_hosts(&self) -> Option<Data> {
-        let hosts = &self.host.borrow().play_hosts;
+    fn play_hosts(&self, name: &str) -> Option<Data> {
+        let host = self.host.borrow();
+        let hosts = if name == "ansible_play_hosts_all" { &host.play_hosts_all } else { &host.play_hosts };
         (!hosts.is_empty()).then(|| Data::List(hosts.iter().map(|h| text(h)).collect()))
     }
 
     /// A node's play has no host but the node.
     #[cfg(not(feature = "builder"))]
-    fn play_hosts(&self) -> Option<Data> {
+    fn play_hosts(&self, _: &str) -> Option<Data> {
         None
     }
 
@@ -507,7 +508,7 @@ impl<'p> Run<'p> {
     fn magic(&self, play: &Current<'p>, name: &str) -> Option<Data> {
         let (inventory, options) = (self.world.inventory, self.world.options);
         let list = |l: &[String]| Data::List(l.iter().map(|s| text(s)).collect());
-        let own = || self.play_hosts().unwrap_or_else(|| Data::List(vec![text(&inventory.host)]));
+        let own = || self.play_hosts(name).unwrap_or_else(|| Data::List(vec![text(&inventory.host)]));
         let names = |roles: Vec<Rc<Instance<'p>>>| roles.iter().map(|r| text(&r.role.name)).collect::<Vec<_>>();
         let used = || names(play.roles.borrow().clone());
         let dependent = || names(play.roles.borrow().iter().flat_map(|r| r.all_dependencies()).collect());

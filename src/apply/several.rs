@@ -31,19 +31,24 @@ pub enum Addition {
     },
 }
 
-impl Session {
-    /// What the inventory says by now, and the hosts of the play that follows.
-    pub fn refresh(&mut self, inventory: &Inventory, play_hosts: &[String]) {
-        let fresh = host::State::of(inventory);
-        self.state.groups = fresh.groups;
-        self.state.group_names = fresh.group_names;
-        self.state.inventory = fresh.inventory;
-        for (name, vars) in fresh.others {
-            if !self.state.others.iter().any(|(known, _)| *known == name) {
-                self.state.others.push((name, vars));
-            }
+impl Addition {
+    /// The host whose groups or variables change.
+    pub fn host(&self) -> &str {
+        match self {
+            Addition::Host { name: host, .. } | Addition::Group { host, .. } => host,
         }
+    }
+}
+
+/// Takes over an addition to the inventory; where it concerns the host of the run, gives what that one sees then.
+pub type Growing<'a> = dyn Fn(Addition) -> Result<Option<Inventory>, String> + 'a;
+
+impl Session {
+    /// What the inventory says by now, and the hosts of the play that follows: those that have not failed, and all.
+    pub fn refresh(&mut self, inventory: &Inventory, (play_hosts, all): (&[String], &[String])) {
+        self.state.refresh(inventory);
         self.state.play_hosts = play_hosts.to_vec();
+        self.state.play_hosts_all = all.to_vec();
     }
 
     /// What other hosts see of this one in `hostvars`.
@@ -71,11 +76,6 @@ impl Session {
     pub fn recall(&mut self, facts: &Map) {
         self.state.add_facts(facts);
     }
-
-    /// What tasks added to the inventory since this was last asked.
-    pub fn additions(&mut self) -> Vec<Addition> {
-        std::mem::take(&mut self.state.added)
-    }
 }
 
 /// A host as others see it.
@@ -83,6 +83,15 @@ impl Session {
 pub struct Seen(Rc<VarMap>);
 
 impl Run<'_> {
+    /// Why nothing can be done on this host, if it is another machine.
+    pub(super) fn out_of_reach(&self) -> Option<String> {
+        let own = self.world.elsewhere?;
+        let host = &self.world.inventory.host;
+        Some(format!(
+            "{host} is not this machine, which is {own}; name this machine with --limit, or connect with -c local"
+        ))
+    }
+
     /// Puts what `add_host` and `group_by` found out into the inventory of this run, and says whether it is new.
     pub(super) fn extend_inventory(&self, module: &str, done: &mut Done) {
         let text = |d: &Data| d.as_str().map(str::to_owned);
@@ -120,13 +129,30 @@ impl Run<'_> {
             .iter()
             .filter_map(|g| g.as_str().map(str::to_owned))
             .collect();
-        state.added.push(addition);
-        drop(state);
         done.put("changed", Data::Bool(changed));
+        // Variables of the group are there from the next task on.
+        match self.world.growing.map(|grow| grow(addition)) {
+            Some(Ok(Some(inventory))) => state.refresh(&inventory),
+            Some(Err(message)) => *done = Done::failure(message),
+            Some(Ok(None)) | None => {}
+        }
     }
 }
 
 impl host::State {
+    /// Takes over what the inventory says by now.
+    fn refresh(&mut self, inventory: &Inventory) {
+        let fresh = host::State::of(inventory);
+        self.groups = fresh.groups;
+        self.group_names = fresh.group_names;
+        self.inventory = fresh.inventory;
+        for (name, vars) in fresh.others {
+            if !self.others.iter().any(|(known, _)| *known == name) {
+                self.others.push((name, vars));
+            }
+        }
+    }
+
     /// Puts a host into a group. False: it was there.
     fn join(&mut self, group: &str, host: &str) -> bool {
         let groups = Rc::make_mut(&mut self.groups);

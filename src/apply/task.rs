@@ -266,7 +266,11 @@ impl<'p> Run<'p> {
         mut done: Done,
     ) -> Flow {
         if let Some(name) = &task.register {
-            self.host.borrow_mut().register(name, Data::Map(done.registered()));
+            let (mut host, result) = (self.host.borrow_mut(), Data::Map(done.registered()));
+            match Self::module_of(task) {
+                "ansible.builtin.include_vars" => host.register_own(name, result),
+                _ => host.register(name, result),
+            }
         }
         if done.is_changed() && !done.is_failed() {
             let notified = self.notifications(task, frame, scope, &done).and_then(|names| self.notify(play, &names));
@@ -318,6 +322,7 @@ impl<'p> Run<'p> {
         if outcome != Outcome::Failed {
             return Flow::Next;
         }
+        report.for_all = effective(task, frame, |k| &k.any_errors_fatal).is_some_and(boolean);
         report.failed = Some(Failed {
             role: title.role.clone(),
             task: title.name.clone(),
@@ -401,7 +406,14 @@ impl<'p> Run<'p> {
             Err(message) => return self.fatal(task.span, frame, &message),
         }
         match meta {
-            Meta::Noop | Meta::RefreshInventory | Meta::ResetConnection | Meta::ClearHostErrors => Flow::Next,
+            Meta::Noop | Meta::RefreshInventory | Meta::ResetConnection => Flow::Next,
+            Meta::ClearHostErrors => {
+                self.forgiven.set(self.forgiven.get() + 1);
+                let mut report = self.report.borrow_mut();
+                report.failed = None;
+                report.for_all = false;
+                Flow::Next
+            }
             Meta::FlushHandlers => self.flush_handlers(play),
             Meta::ClearFacts => {
                 self.host.borrow_mut().clear_facts();

@@ -52,6 +52,10 @@ pub fn run(session: &mut Session, scope: Scope, facts: Rc<dyn FactSource>) -> Re
         options: &options,
         #[cfg(feature = "builder")]
         later: None,
+        #[cfg(feature = "builder")]
+        elsewhere: None,
+        #[cfg(feature = "builder")]
+        growing: None,
     };
     let report = apply::run(&world, &mut Journal { session, task: None });
     drop(trial);

@@ -25,8 +25,7 @@ pub struct Console<'a> {
 }
 
 /// Keys that a `debug` of a variable does not show (ansible-core's callback/__init__.py).
-const HIDDEN_IN_DEBUG: &[&str] =
-    &["changed", "failed", "skipped", "invocation", "skip_reason", "false_condition", "ansible_loop_var"];
+const HIDDEN_IN_DEBUG: &[&str] = &["changed", "failed", "skipped", "invocation", "skip_reason"];
 
 impl<'a> Console<'a> {
     /// A console that prints to `out`.
@@ -94,6 +93,29 @@ impl<'a> Console<'a> {
         }
     }
 
+    /// A playbook begins.
+    pub fn playbook(&mut self, name: &str, plays: usize) {
+        if self.verbosity > 1 {
+            let base = name.rsplit('/').next().unwrap_or(name);
+            self.banner(&format!("PLAYBOOK: {base}"));
+            self.line(&format!("{plays} plays in {name}"));
+        }
+    }
+
+    /// What a task changed, where the run or the task itself is in diff mode: a module gives none otherwise.
+    fn differences(&mut self, event: &Event) {
+        if event.result.get(&Key("changed")).is_some_and(|changed| !changed.truthy()) {
+            return;
+        }
+        for diff in event.diff {
+            let text = self.keyring.masked(&unified(diff));
+            if !text.is_empty() {
+                self.line(text.trim_end_matches('\n'));
+                self.line("");
+            }
+        }
+    }
+
     fn banner(&mut self, text: &str) {
         let stars = 79usize.saturating_sub(text.chars().count()).max(3);
         self.line(&format!("\n{text} {}", "*".repeat(stars)));
@@ -109,7 +131,7 @@ impl<'a> Console<'a> {
         let mut shown = event.result.clone();
         shown.retain(|k, _| k.as_str().is_none_or(|k| !k.starts_with("_ansible_") && k != "failed" && k != "skipped"));
         let always = event.result.contains_key(&Key(ALWAYS_SHOWN));
-        let debug = short(event.action) == "debug" && always;
+        let debug = short(event.action) == "debug";
         if self.verbosity < 3 {
             for hidden in ["invocation", "diff", "exception"] {
                 shown.shift_remove(&Key(hidden));
@@ -119,10 +141,6 @@ impl<'a> Console<'a> {
             shown.retain(|k, _| matches!(k.as_str(), Some("msg" | "exception" | "warnings" | "deprecations")));
         } else if debug {
             shown.retain(|k, _| k.as_str().is_none_or(|k| !HIDDEN_IN_DEBUG.contains(&k)));
-            let label = shown.get(&Key("item")).is_some();
-            if label {
-                shown.shift_remove(&Key("item"));
-            }
         }
         self.keyring.masked(&json(&shown, always || self.verbosity > 2))
     }
@@ -166,15 +184,7 @@ impl Listener for Console<'_> {
     }
 
     fn result(&mut self, event: &Event) {
-        if self.diff {
-            for diff in event.diff {
-                let text = self.keyring.masked(&unified(diff));
-                if !text.is_empty() {
-                    self.line(text.trim_end_matches('\n'));
-                    self.line("");
-                }
-            }
-        }
+        self.differences(event);
         let host = match event.delegated {
             Some(name) => format!("{} -> {name}", self.host),
             None => self.host.clone(),
@@ -189,7 +199,8 @@ impl Listener for Console<'_> {
             ));
             return;
         }
-        if failed && event.aggregate {
+        // A debug's aggregate is cut down to its message before Ansible looks for items.
+        if failed && event.aggregate && short(event.action) != "debug" {
             if event.outcome == Outcome::Ignored {
                 self.line("...ignoring");
             }

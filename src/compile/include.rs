@@ -44,7 +44,8 @@ impl Compiler<'_> {
             self.error(scope, named.node("file"), Code::INCLUDE_CYCLE, message);
             return None;
         }
-        let mut keywords = task.keywords;
+        // What is notified, the imported tasks notify.
+        let mut keywords = Keywords { notify: task.notify, ..task.keywords };
         let params = std::mem::take(&mut keywords.vars);
         let mut imports = scope.imports.clone();
         imports.push(scope.file.clone());
@@ -108,7 +109,8 @@ impl Compiler<'_> {
         };
         let role = self.use_role(scope, name_node, &name, &from)?;
         let once = named.arg("allow_duplicates").is_some_and(|d| spec::boolean(d) == Ok(false));
-        let used = RoleUse { role, span: task.span, keywords: task.keywords, params: Map::new(), from, once };
+        let keywords = Keywords { notify: task.notify, ..task.keywords };
+        let used = RoleUse { role, span: task.span, keywords, params: Map::new(), from, once };
         Some(PlanNode::Block(Box::new(Block {
             name: task.name,
             span: task.span,
@@ -185,10 +187,7 @@ impl Compiler<'_> {
                     &format!("{what} cannot loop: it is expanded when the bundle is built"),
                     &hint,
                 );
-            } else if matches!(
-                name,
-                "register" | "until" | "retries" | "async" | "notify" | "changed_when" | "failed_when"
-            ) {
+            } else if matches!(name, "register" | "until" | "retries" | "async" | "changed_when" | "failed_when") {
                 self.not_here(
                     scope,
                     key,

@@ -10,6 +10,10 @@ use crate::vars::pyre::{Flags, Regex};
 /// Deeper directories than this are a mistake.
 const DEPTH: i64 = 64;
 
+/// How Ansible ends the message about a file that is not there.
+const ELSEWHERE: &str = " on the Ansible Controller.\nIf you are using a module and expect the file to exist on the \
+                         remote, see the remote_src option";
+
 /// Runs the module.
 pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     const OF_DIRECTORY: [&str; 6] =
@@ -129,8 +133,14 @@ struct Load<'a> {
 
 impl Load<'_> {
     fn file(&mut self, name: &str) -> Result<(), Failure> {
+        if name.is_empty() {
+            return Err(Failure::new(format!("Could not find file{ELSEWHERE}")));
+        }
         let path = self.ctx.files.find("vars", name).map_err(|tried| {
-            Failure::new(format!("Could not find or access '{name}'\nSearched in:\n\t{}", tried.join("\n\t")))
+            Failure::new(format!(
+                "Could not find or access '{name}'\nSearched in:\n\t{}{ELSEWHERE}",
+                tried.join("\n\t")
+            ))
         })?;
         self.load(path)
     }

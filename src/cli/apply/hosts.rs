@@ -2,10 +2,10 @@
 //! far, and all that a task of one adds to the inventory in reach of those that follow.
 
 use super::super::console::Console;
-use super::super::inventory::Inventories;
+use super::super::inventory::{self, Inventories};
 use super::cache::Cache;
 use super::later::Source;
-use crate::apply::{self, Blobs, Session, World};
+use crate::apply::{self, Blobs, Gathering, Session, World};
 use crate::compile::Compiled;
 use crate::compile::Known;
 use crate::modules::facts::Facts;
@@ -15,6 +15,7 @@ use crate::sys::command::SystemRunner;
 use crate::vars::Templar;
 use anyhow::Context;
 use indexmap::IndexMap;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
@@ -27,6 +28,8 @@ pub(super) struct Hosts {
     /// `--limit`.
     pub limit: Option<String>,
     sessions: IndexMap<String, Session>,
+    /// The facts of each host, as they were when it last gathered.
+    facts: BTreeMap<String, Rc<Facts<'static>>>,
     /// Hosts that failed: they are out of the run.
     failed: BTreeSet<String>,
     /// Names that were warned about.
@@ -109,7 +112,15 @@ const RESERVED: [&str; 70] = [
 
 impl Hosts {
     pub fn new(inventories: Inventories, limit: Option<String>, cache: Cache) -> Hosts {
-        Hosts { inventories, cache, limit, sessions: IndexMap::new(), failed: BTreeSet::new(), warned: BTreeSet::new() }
+        Hosts {
+            inventories,
+            cache,
+            limit,
+            sessions: IndexMap::new(),
+            facts: BTreeMap::new(),
+            failed: BTreeSet::new(),
+            warned: BTreeSet::new(),
+        }
     }
 
     /// Runs the plays of a playbook that lies in `directory`. True: no host failed.
@@ -121,9 +132,9 @@ impl Hosts {
         console: &mut Console,
     ) -> anyhow::Result<bool> {
         let runner = SystemRunner::with_environment(std::env::vars_os()).in_directory(directory);
-        for play in &compiled.plan.plays {
+        'plays: for play in &compiled.plan.plays {
             let patterns = patterns(play, &options.extra)?;
-            let named = self.matched(&patterns, directory)?;
+            let inventory::Ours { hosts: named, elsewhere, .. } = self.matched(play, &patterns, directory)?;
             let hosts: Vec<String> = named.iter().filter(|h| !self.failed.contains(*h)).cloned().collect();
             self.warn_of_names(play, &options.extra);
             console.begin_play(play.name.as_deref().unwrap_or(&patterns.join(",")));
@@ -137,14 +148,24 @@ impl Hosts {
             }
             for host in &hosts {
                 let inventory = self.inventories.view(host, directory)?;
+                let facts = self.facts_of(host, options.gathering);
+                let inventories = RefCell::new(&mut self.inventories);
                 let world = World {
                     plan: &compiled.plan,
                     blobs: &Memory(&compiled.files),
                     runner: &runner,
-                    facts: Rc::new(Facts::new(Rc::new(SystemRunner::new()))),
+                    facts,
                     inventory: &inventory,
                     options,
                     later: Some(source),
+                    elsewhere: elsewhere.as_deref(),
+                    growing: Some(&|addition| {
+                        let ours = addition.host() == host;
+                        let mut inventories = inventories.borrow_mut();
+                        inventories.add(addition);
+                        let seen = ours.then(|| inventories.view(host, directory)).transpose();
+                        seen.map_err(|e| format!("{e:#}"))
+                    }),
                 };
                 let mut session = match self.sessions.shift_remove(host) {
                     Some(session) => session,
@@ -154,7 +175,8 @@ impl Hosts {
                         session
                     }
                 };
-                session.refresh(&inventory, &hosts);
+                let left: Vec<String> = hosts.iter().filter(|h| !self.failed.contains(*h)).cloned().collect();
+                session.refresh(&inventory, (&left, &hosts));
                 for (other, known) in &self.sessions {
                     session.see(other, &known.seen());
                 }
@@ -162,9 +184,12 @@ impl Hosts {
                 if !session.play(&world, play, console) {
                     self.failed.insert(host.clone());
                 }
-                self.inventories.add(session.additions());
+                let over = self.failed.contains(host) && session.report().for_all;
                 self.cache.save(host, &session.facts())?;
                 self.sessions.insert(host.clone(), session);
+                if over {
+                    break 'plays;
+                }
             }
             // A play that no host survives is the last.
             if hosts.iter().all(|h| self.failed.contains(h)) {
@@ -175,6 +200,14 @@ impl Hosts {
         recaps.sort_by(|(a, _), (b, _)| a.cmp(b));
         console.recaps(&recaps);
         Ok(self.failed.is_empty())
+    }
+
+    /// The facts that a play sees: with smart gathering, those of the first that gathered.
+    fn facts_of(&mut self, host: &str, gathering: Gathering) -> Rc<Facts<'static>> {
+        let kept = self.facts.get(host).filter(|_| gathering == Gathering::Smart).cloned();
+        let facts = kept.unwrap_or_else(|| Rc::new(Facts::new(Rc::new(SystemRunner::new()))));
+        self.facts.insert(host.to_owned(), Rc::clone(&facts));
+        facts
     }
 
     /// Forgets the facts that earlier runs kept of the hosts of the inventory.
@@ -195,15 +228,20 @@ impl Hosts {
 
     /// The hosts of a play that are this machine.
     pub fn named(&mut self, play: &Play, extra: &Map, directory: &Path) -> anyhow::Result<Vec<String>> {
-        self.matched(&patterns(play, extra)?, directory)
+        Ok(self.matched(play, &patterns(play, extra)?, directory)?.hosts)
     }
 
-    fn matched(&mut self, patterns: &[String], directory: &Path) -> anyhow::Result<Vec<String>> {
-        let ours = self.inventories.ours(patterns, self.limit.as_deref(), directory)?;
-        for pattern in ours.unknown {
+    fn matched(&mut self, play: &Play, patterns: &[String], directory: &Path) -> anyhow::Result<inventory::Ours> {
+        let connection = play.keywords.connection.as_ref().and_then(Data::as_str);
+        let how = inventory::Chosen {
+            limit: self.limit.as_deref(),
+            local: matches!(connection, Some("local" | "ansible.builtin.local")),
+        };
+        let ours = self.inventories.ours(patterns, &how, directory)?;
+        for pattern in &ours.unknown {
             super::super::console::warn(&format!("Could not match supplied host pattern, ignoring: {pattern}"));
         }
-        Ok(ours.hosts)
+        Ok(ours)
     }
 }
 

@@ -95,6 +95,8 @@ fn tasks(
         inventory: &inventory,
         options: &apply::Options { listing: true, ..options.clone() },
         later: Some(source),
+        elsewhere: None,
+        growing: None,
     };
     let mut found = Found::default();
     Session::new(&world).play(&world, play, &mut found);

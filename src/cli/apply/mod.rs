@@ -94,6 +94,12 @@ struct Run {
     list: listing::Wanted,
     #[command(flatten)]
     vault: vault::Passwords,
+    /// Become root, or --become-user, in tasks that do not say whom
+    #[arg(short, long)]
+    r#become: bool,
+    /// The user that --become means
+    #[arg(long, value_name = "USER", default_value = "root")]
+    become_user: String,
     /// The connection; only `local` can be
     #[arg(short, long, value_parser = ["local", "ansible.builtin.local"])]
     connection: Option<String>,
@@ -124,6 +130,8 @@ fn playbooks(args: &Run, mode: &Mode, ui: &Ui) -> anyhow::Result<Exit> {
     let mut inventories = Inventories::new(sources(args, &settings), &keyring);
     inventories.all_local = args.connection.is_some();
     inventories.merge_hashes = settings.merges_hashes()?;
+    inventories.names = settings.group_names()?;
+    inventories.ranges = settings.ranges_of_hosts();
     let cache = Cache::of(&settings)?;
     let mut hosts = Hosts::new(inventories, args.limit.clone(), cache);
     if args.flush_cache {
@@ -176,7 +184,7 @@ impl Prepared<'_> {
             return Ok(Exit::Ansible(4));
         }
         let source = Source::new(&tree, &options, &compiled.plan, &reporter);
-        let options = self.options();
+        let options = self.options()?;
         if self.args.list.any() {
             let listed = self.args.list.list((&compiled, &source), (path, &directory), &options, hosts)?;
             self.ui.print(&listed)?;
@@ -185,7 +193,7 @@ impl Prepared<'_> {
         // Modules find relative paths in the playbook's directory.
         let before = std::env::current_dir().context("finding the current directory")?;
         std::env::set_current_dir(&directory).with_context(|| format!("entering {}", directory.display()))?;
-        let went_well = self.here((&compiled, &source), &directory, &options, hosts);
+        let went_well = self.here((&compiled, &source), (path, &directory), &options, hosts);
         std::env::set_current_dir(&before).with_context(|| format!("entering {}", before.display()))?;
         Ok(if went_well? { Exit::Done } else { Exit::Ansible(2) })
     }
@@ -193,24 +201,26 @@ impl Prepared<'_> {
     fn here(
         &self,
         compiled: (&Compiled, &Source),
-        directory: &Path,
+        (path, directory): (&Path, &Path),
         options: &apply::Options,
         hosts: &mut Hosts,
     ) -> anyhow::Result<bool> {
         let mut out = io::stdout().lock();
         let mut console = Console::new(&mut out).showing(options.verbosity, options.diff).masking(&self.keyring);
+        console.playbook(&path.to_string_lossy(), compiled.0.plan.plays.len());
         let went_well = hosts.run(compiled, directory, options, &mut console);
         console.finish().context("writing to standard output")?;
         went_well
     }
 
-    fn options(&self) -> apply::Options {
+    fn options(&self) -> anyhow::Result<apply::Options> {
         let args = self.args;
+        let gathering = self.settings.gathering()?;
         let tags = |given: &[String], setting: &str| match given {
             [] => listed(&[self.settings.text(&format!("ANSIBLE_{setting}"), ("tags", setting)).unwrap_or_default()]),
             given => listed(given),
         };
-        apply::Options {
+        Ok(apply::Options {
             no_handlers: false,
             check: self.mode.check,
             diff: self.mode.diff,
@@ -226,8 +236,10 @@ impl Prepared<'_> {
             listing: false,
             merge_hashes: self.merge_hashes,
             vault: Some(Rc::clone(&self.keyring) as Rc<dyn Vault>),
+            gathering,
+            become_user: args.r#become.then(|| args.become_user.clone()),
             jinja2_native: self.settings.flag("jinja2_native") == Some(true),
-        }
+        })
     }
 
     /// `--roles-path`, else the directories of the settings.

@@ -32,7 +32,8 @@ impl<'a> Reporter<'a> {
                     Duplicates::Error => diagnostic.severity = Severity::Error,
                 }
             }
-            let words = diagnostic.ansible.clone();
+            let broken = (diagnostic.code == Code::YAML_SYNTAX).then(|| neither(&diagnostic));
+            let words = diagnostic.ansible.clone().or(broken);
             let diagnostic = diagnostic.on_machine(&self.directory);
             match (diagnostic.severity, words) {
                 (Severity::Warning, Some(words)) => self.warn(&words),
@@ -57,4 +58,16 @@ impl<'a> Reporter<'a> {
             warn(text);
         }
     }
+}
+
+/// A file that is neither JSON nor YAML: Ansible reads it as both, and says why it is neither.
+fn neither(diagnostic: &Diagnostic) -> String {
+    let read = std::fs::read(format!("/{}", diagnostic.file)).ok();
+    let json = read.and_then(|bytes| serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).err());
+    let json = json.map_or_else(|| "not read".to_owned(), |e| e.to_string());
+    format!(
+        "We were unable to read either as JSON nor YAML, these are the errors we got from each:\nJSON: {json}\n\n\
+         Syntax Error while loading YAML.\n  {}",
+        diagnostic.message
+    )
 }

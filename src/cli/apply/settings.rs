@@ -1,5 +1,7 @@
 //! Ansible's settings as far as `apply` honours them: the environment over `ansible.cfg`.
 
+use crate::apply::Gathering;
+use crate::source::inventory::GroupNames;
 use crate::spec;
 use anyhow::{Context, bail};
 use std::collections::HashMap;
@@ -75,6 +77,36 @@ impl Settings {
         }
     }
 
+    /// `force_valid_group_names`.
+    pub fn group_names(&self) -> anyhow::Result<GroupNames> {
+        let set = self.text("ANSIBLE_TRANSFORM_INVALID_GROUP_CHARS", ("defaults", "force_valid_group_names"));
+        match set.as_deref() {
+            None | Some("never") => Ok(GroupNames::Never),
+            Some("ignore") => Ok(GroupNames::Ignore),
+            Some("always") => Ok(GroupNames::Always),
+            Some("silently") => Ok(GroupNames::Silently),
+            Some(other) => bail!("force_valid_group_names is never, ignore, always or silently, not {other:?}"),
+        }
+    }
+
+    /// Whether lists of hosts are `advanced_host_list`'s.
+    pub fn ranges_of_hosts(&self) -> bool {
+        let enabled = self.text("ANSIBLE_INVENTORY_ENABLED", ("inventory", "enable_plugins")).unwrap_or_default();
+        let name = |plugin: &str| plugin.trim().trim_start_matches("ansible.builtin.").to_owned();
+        enabled.split(',').map(name).find(|p| matches!(p.as_str(), "host_list" | "advanced_host_list"))
+            == Some("advanced_host_list".to_owned())
+    }
+
+    /// `gathering`.
+    pub fn gathering(&self) -> anyhow::Result<Gathering> {
+        match self.in_defaults("gathering").as_deref() {
+            None | Some("implicit") => Ok(Gathering::Implicit),
+            Some("explicit") => Ok(Gathering::Explicit),
+            Some("smart") => Ok(Gathering::Smart),
+            Some(other) => bail!("gathering is implicit, explicit or smart, not {other:?}"),
+        }
+    }
+
     /// `duplicate_dict_key`.
     pub fn duplicate_keys(&self) -> anyhow::Result<Severity> {
         let set = self.text("ANSIBLE_DUPLICATE_YAML_DICT_KEY", ("defaults", "duplicate_dict_key"));
@@ -124,12 +156,20 @@ mod tests {
     #[test]
     fn a_configuration_is_sections_of_pairs() {
         let found =
-            parse("# c\n[defaults]\nroles_path = a:b ; why\nForce_handlers: yes\n[ssh_connection]\nx=1\n").unwrap();
+            parse("# c\n[defaults]\nroles_path = a:b ; why\nForce_handlers: yes\ngathering=smart\nforce_valid_group_names=silently\n\
+                   [ssh_connection]\nx=1\n[inventory]\nenable_plugins = ini, advanced_host_list\n").unwrap();
         let get = |s: &str, k: &str| found.get(&(s.to_owned(), k.to_owned())).map(String::as_str);
         assert_eq!(get("defaults", "roles_path"), Some("a:b"));
         assert_eq!(get("defaults", "force_handlers"), Some("yes"));
         assert_eq!(get("ssh_connection", "x"), Some("1"));
         assert_eq!(get("defaults", "x"), None);
+        let settings = Settings { file: found, path: None };
+        assert_eq!(settings.gathering().unwrap(), Gathering::Smart);
+        assert_eq!(settings.group_names().unwrap(), GroupNames::Silently);
+        assert!(settings.ranges_of_hosts());
+        let wrong =
+            Settings { file: parse("[defaults]\ngathering=no\nforce_valid_group_names=x\n").unwrap(), path: None };
+        assert!(wrong.gathering().is_err() && wrong.group_names().is_err() && !wrong.ranges_of_hosts());
         assert!(parse("x = 1").is_err());
         assert!(parse("[defaults]\nnonsense").is_err());
     }

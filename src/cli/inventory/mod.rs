@@ -6,7 +6,7 @@ use super::console::warn;
 use crate::apply::{Addition, Inventory};
 use crate::compile::{Form, parse_pairs};
 use crate::plan::{Data, Key, Map};
-use crate::source::inventory::{self, Added};
+use crate::source::inventory::{self, Added, GroupNames};
 use crate::vars::vault::Keyring;
 use crate::yaml;
 use anyhow::{Context, bail};
@@ -52,8 +52,22 @@ pub(super) struct Inventories {
     pub all_local: bool,
     /// Dictionaries of one name are merged (`hash_behaviour`).
     pub merge_hashes: bool,
+    /// What becomes of names of groups that are no names of variables (`force_valid_group_names`).
+    pub names: GroupNames,
+    /// Lists of hosts may have ranges (`advanced_host_list`).
+    pub ranges: bool,
+    /// Names of groups were warned about.
+    warned: bool,
     /// What was read last, for this playbook directory.
     read: Option<(PathBuf, inventory::Inventory)>,
+}
+
+/// How the hosts of a play are chosen from what its patterns name.
+pub(super) struct Chosen<'a> {
+    /// `--limit`.
+    pub limit: Option<&'a str>,
+    /// The play says `connection: local`.
+    pub local: bool,
 }
 
 /// The hosts of a play that are this machine.
@@ -62,6 +76,8 @@ pub(super) struct Ours {
     pub hosts: Vec<String>,
     /// Patterns that nothing matched.
     pub unknown: Vec<String>,
+    /// None of the hosts is this machine: its name.
+    pub elsewhere: Option<String>,
 }
 
 impl Inventories {
@@ -90,6 +106,9 @@ impl Inventories {
             own: own.trim().split('.').next().unwrap_or_default().to_owned(),
             all_local: false,
             merge_hashes: false,
+            names: GroupNames::default(),
+            ranges: false,
+            warned: false,
             read: None,
         }
     }
@@ -104,8 +123,18 @@ impl Inventories {
                     facts: None,
                     keyring: &self.keyring,
                 };
-                let how = inventory::Grown { added: &self.added, merge_hashes: self.merge_hashes };
-                inventory::read_with(&sources, &how)?
+                let how = inventory::Grown {
+                    added: &self.added,
+                    merge_hashes: self.merge_hashes,
+                    names: self.names,
+                    ranges: self.ranges,
+                };
+                let read = inventory::read_with(&sources, &how)?;
+                if let (Some(text), false) = (read.said_of_names(self.names), self.warned) {
+                    warn(text);
+                    self.warned = true;
+                }
+                read
             }
         };
         Ok(&self.read.insert((playbook_dir.to_owned(), fresh)).1)
@@ -113,8 +142,8 @@ impl Inventories {
 
     /// The hosts of a play that are this machine: those with a local connection, else the only one, else the one that
     /// has this machine's name.
-    pub fn ours(&mut self, patterns: &[String], limit: Option<&str>, playbook_dir: &Path) -> anyhow::Result<Ours> {
-        let (own, all_local) = (self.own.clone(), self.all_local);
+    pub fn ours(&mut self, patterns: &[String], how: &Chosen, playbook_dir: &Path) -> anyhow::Result<Ours> {
+        let (own, all_local) = (self.own.clone(), self.all_local || how.local);
         let inventory = self.inventory(playbook_dir)?;
         let mut unknown = Vec::new();
         let chosen = inventory.matching_known(&patterns.join(","), &mut unknown).map_err(anyhow::Error::msg)?;
@@ -122,7 +151,7 @@ impl Inventories {
         let (implicit, unknown): (Vec<String>, Vec<String>) =
             unknown.into_iter().partition(|p| LOCALHOST.contains(&p.as_str()));
         hosts.extend(implicit);
-        if let Some(limit) = limit {
+        if let Some(limit) = how.limit {
             let mut strangers = Vec::new();
             let limited = inventory.matching_known(limit, &mut strangers).map_err(anyhow::Error::msg)?;
             if let Some(stranger) = strangers.iter().find(|s| !LOCALHOST.contains(&s.as_str())) {
@@ -131,13 +160,13 @@ impl Inventories {
             hosts.retain(|h| strangers.contains(h) || limited.iter().any(|l| inventory.name(*l) == h));
         }
         let local: Vec<String> = hosts.iter().filter(|h| view::is_local(inventory, h, all_local)).cloned().collect();
-        let hosts = match hosts.as_slice() {
-            _ if !local.is_empty() => local,
-            [_] | [] => hosts,
-            _ if hosts.contains(&own) => vec![own],
-            _ => return Err(view::unknown(inventory, &own)),
+        let (hosts, elsewhere) = match hosts.as_slice() {
+            _ if !local.is_empty() => (local, None),
+            [_] | [] => (hosts, None),
+            _ if hosts.contains(&own) => (vec![own], None),
+            _ => (hosts, Some(own)),
         };
-        Ok(Ours { hosts, unknown })
+        Ok(Ours { hosts, unknown, elsewhere })
     }
 
     /// All hosts, and this machine.
@@ -152,16 +181,13 @@ impl Inventories {
         Ok(view::view(self.inventory(playbook_dir)?, host))
     }
 
-    /// Takes over what tasks added.
-    pub fn add(&mut self, additions: Vec<Addition>) {
-        if additions.is_empty() {
-            return;
-        }
+    /// Takes over what a task added.
+    pub fn add(&mut self, addition: Addition) {
         self.read = None;
-        self.added.extend(additions.into_iter().map(|addition| match addition {
+        self.added.push(match addition {
             Addition::Host { name, groups, vars } => Added::Host { name, groups, vars },
             Addition::Group { name, host, parents } => Added::Member { group: name, host, parents },
-        }));
+        });
     }
 }
 

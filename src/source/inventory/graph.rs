@@ -41,6 +41,49 @@ pub struct Graph {
     pub hosts: IndexMap<String, Host>,
     /// Dictionaries of one name are merged instead of replaced.
     pub merge_hashes: bool,
+    /// What becomes of names of groups that are no names of variables.
+    pub names: GroupNames,
+    /// Such a name was met.
+    pub odd_names: bool,
+    /// Lists of hosts on the command line may have ranges.
+    pub ranges: bool,
+}
+
+/// What becomes of characters of group names that names of variables cannot have (`force_valid_group_names`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GroupNames {
+    /// They stay, and it is said.
+    #[default]
+    Never,
+    /// They stay.
+    Ignore,
+    /// Each becomes `_`, and it is said.
+    Always,
+    /// Each becomes `_`.
+    Silently,
+}
+
+impl GroupNames {
+    /// What Ansible says where such names were met.
+    pub(super) fn warning(self) -> Option<&'static str> {
+        match self {
+            GroupNames::Never => {
+                Some("Invalid characters were found in group names but not replaced, use -vvvv to see details")
+            }
+            GroupNames::Always => Some(
+                "Invalid characters were found in group names and automatically replaced, use -vvvv to see details",
+            ),
+            GroupNames::Ignore | GroupNames::Silently => None,
+        }
+    }
+
+    /// The name as it is kept, if it is another.
+    fn valid(name: &str) -> Option<String> {
+        let word = |c: char| c.is_alphanumeric() || c == '_';
+        let fits = |(at, c): (usize, char)| word(c) && (at > 0 || !c.is_numeric());
+        let valid: String = name.chars().enumerate().map(|(at, c)| if fits((at, c)) { c } else { '_' }).collect();
+        (valid != name).then_some(valid)
+    }
 }
 
 impl Graph {
@@ -56,17 +99,37 @@ impl Graph {
             group_index: HashMap::new(),
             hosts: IndexMap::new(),
             merge_hashes: false,
+            names: GroupNames::default(),
+            odd_names: false,
+            ranges: false,
         };
         let (all, ungrouped) = (graph.add_group("all"), graph.add_group("ungrouped"));
         graph.link(all, ungrouped);
         graph
     }
 
+    /// The group that is written so.
     pub fn group(&self, name: &str) -> Option<u32> {
-        self.group_index.get(name).copied()
+        let valid = if self.replaces() { GroupNames::valid(name) } else { None };
+        self.group_index.get(valid.as_deref().unwrap_or(name)).copied()
+    }
+
+    fn replaces(&self) -> bool {
+        matches!(self.names, GroupNames::Always | GroupNames::Silently)
     }
 
     pub fn add_group(&mut self, name: &str) -> u32 {
+        match GroupNames::valid(name) {
+            None => self.group_of(name),
+            Some(valid) => {
+                self.odd_names = true;
+                let kept = if self.replaces() { &valid } else { name };
+                self.group_of(kept)
+            }
+        }
+    }
+
+    fn group_of(&mut self, name: &str) -> u32 {
         if let Some(known) = self.group(name) {
             return known;
         }
@@ -140,13 +203,16 @@ impl Graph {
     /// Sets a variable of the group or host of that name; Ansible looks for a group first.
     pub fn set(&mut self, entity: &str, var: Named, at: &dyn Fn(String) -> Error) -> Result<(), Error> {
         let definition = self.definition(var.name, var.value.clone(), var.place);
-        if let Some(group) = self.group(entity) {
-            return self.set_on_group(group, definition, &var, at);
-        }
-        if let Some(host) = self.hosts.get_mut(entity) {
+        // A host may be called what a group would be if its name were not replaced.
+        let as_written = self.group_index.get(entity).copied();
+        if let (None, Some(host)) = (as_written, self.hosts.get_mut(entity)) {
             host.vars.push(definition);
+            return Ok(());
         }
-        Ok(())
+        match as_written.or_else(|| self.group(entity)) {
+            Some(group) => self.set_on_group(group, definition, &var, at),
+            None => Ok(()),
+        }
     }
 
     fn set_on_group(

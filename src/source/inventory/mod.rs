@@ -16,6 +16,7 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
+pub use graph::GroupNames;
 pub use pool::{Definition, NameId, Place, ValueId};
 
 use crate::plan::{Data, Map, limits};
@@ -159,6 +160,8 @@ pub struct Inventory {
     chains: Vec<Chain>,
     /// Variables of the names of this machine that no inventory has.
     implicit: HashMap<&'static str, Vec<Definition>>,
+    /// Names of groups were met that are no names of variables.
+    odd_names: bool,
 }
 
 /// A host: its groups, and variables of its own.
@@ -186,12 +189,18 @@ pub struct Grown<'a> {
     pub added: &'a [Added],
     /// Dictionaries of one name are merged instead of replaced.
     pub merge_hashes: bool,
+    /// What becomes of names of groups that are no names of variables.
+    pub names: GroupNames,
+    /// Lists of hosts may have ranges (`advanced_host_list`).
+    pub ranges: bool,
 }
 
 /// Reads inventories, and takes what a run does to them.
 pub fn read_with(sources: &Sources, grown: &Grown) -> Result<Inventory, Error> {
     let mut graph = Graph::new();
     graph.merge_hashes = grown.merge_hashes;
+    graph.names = grown.names;
+    graph.ranges = grown.ranges;
     for source in sources.inventories {
         read_source(source, &mut graph, (sources.keyring, 0))?;
     }
@@ -222,12 +231,20 @@ fn read_source(source: &str, graph: &mut Graph, (keyring, depth): (&Keyring, usi
         let file = graph.pool.file(source, Encrypted::No);
         let ungrouped = graph.add_group("ungrouped");
         for host in source.split(',').map(str::trim).filter(|h| !h.is_empty()) {
-            let (name, port) = range::port(host);
-            graph.add_host(ungrouped, name, file);
-            if let Some(port) = port {
-                let value = Data::Int(i128::from(port));
-                let var = Named { name: "ansible_port", value, place: Place { file, line: 0 } };
-                graph.set(name, var, &|m| Error::at(source, 0, m))?;
+            let (names, port) = match graph.ranges {
+                true => range::expand(host).map_err(|why| Error::at(source, 0, why))?,
+                false => {
+                    let (name, port) = range::port(host);
+                    (vec![name.to_owned()], port)
+                }
+            };
+            for name in names {
+                graph.add_host(ungrouped, &name, file);
+                if let Some(port) = port {
+                    let value = Data::Int(i128::from(port));
+                    let var = Named { name: "ansible_port", value, place: Place { file, line: 0 } };
+                    graph.set(&name, var, &|m| Error::at(source, 0, m))?;
+                }
             }
         }
         return Ok(());
@@ -374,7 +391,7 @@ fn complete(mut graph: Graph, places: &[PathBuf], sources: &Sources) -> Result<I
 }
 
 fn joined(graph: Graph, beside: &[Vec<Vec<Definition>>]) -> Inventory {
-    let Graph { mut pool, groups, hosts, merge_hashes, .. } = graph;
+    let Graph { mut pool, groups, hosts, merge_hashes, odd_names, .. } = graph;
     let mut of: Vec<Vec<u32>> = vec![Vec::new(); hosts.len()];
     let mut order: Vec<u32> = (1..number(groups.len())).collect();
     let rank = |g: &u32| {
@@ -409,7 +426,7 @@ fn joined(graph: Graph, beside: &[Vec<Vec<Definition>>]) -> Inventory {
         done.insert(name, Host { chain, own, source: host.source });
     }
     let group_index = groups.iter().enumerate().map(|(at, g)| (g.name.clone(), number(at))).collect();
-    Inventory { pool, groups, group_index, hosts: done, chains, implicit: HashMap::new() }
+    Inventory { pool, groups, group_index, hosts: done, chains, odd_names, implicit: HashMap::new() }
 }
 
 /// Precedence 3 to 7, lowest first: `all` and the groups in the inventory, then their files.
@@ -432,6 +449,11 @@ fn merged(groups: &[Group], beside: &[Vec<Vec<Definition>>], chain: &[u32], pool
 }
 
 impl Inventory {
+    /// What Ansible says of names of groups that are no names of variables, if there are any.
+    pub fn said_of_names(&self, how: GroupNames) -> Option<&'static str> {
+        how.warning().filter(|_| self.odd_names)
+    }
+
     /// All hosts, in the order in which the inventory names them.
     pub fn hosts(&self) -> std::ops::Range<u32> {
         0..number(self.hosts.len())

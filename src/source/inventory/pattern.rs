@@ -3,6 +3,7 @@
 use super::Inventory;
 use crate::vars::{glob_matches, pyre};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 impl Inventory {
     /// The hosts that a pattern chooses, in its order; a name that is neither host nor group is an error.
@@ -18,16 +19,22 @@ impl Inventory {
     /// The same, with what is neither host nor group put aside.
     pub fn matching_known(&self, pattern: &str, unknown: &mut Vec<String>) -> Result<Vec<u32>, String> {
         let mut parts = Vec::new();
-        for part in split(pattern) {
+        let written = split(pattern);
+        // A file without lines is no limit.
+        let from_file = written.iter().any(|p| p.starts_with('@'));
+        for part in written {
             match part.strip_prefix('@') {
                 Some(file) => {
+                    if Path::new(file).is_dir() {
+                        return Err(format!("the limit {file} must be a file, not a directory"));
+                    }
                     let text = std::fs::read_to_string(file).map_err(|e| format!("reading the limit {file}: {e}"))?;
                     parts.extend(text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned));
                 }
                 None => parts.push(part),
             }
         }
-        if parts.is_empty() {
+        if parts.is_empty() && !from_file {
             return Err(format!("the pattern {pattern:?} names no hosts"));
         }
         let sign = |part: &str| part.chars().next().filter(|c| matches!(c, '!' | '&'));

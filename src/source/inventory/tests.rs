@@ -1,7 +1,7 @@
 //! Inventories as data: what patterns choose, and what is refused with its place. What is read is compared with Ansible
 //! itself in `tests/export`.
 
-use super::{Inventory, Sources, read};
+use super::{GroupNames, Grown, Inventory, Sources, read, read_with};
 use crate::vars::vault::Keyring;
 use std::fs;
 use tempfile::TempDir;
@@ -55,6 +55,57 @@ fn patterns_choose_as_ansible_limits() {
     for (pattern, want) in table {
         assert_eq!(chosen(&inventory, pattern), want, "{pattern}");
     }
+}
+
+#[test]
+fn a_limit_in_a_file_chooses_what_its_lines_choose() {
+    let inventory = inventory(&[("hosts", CLUSTER)]).expect("reads");
+    let dir = TempDir::new().expect("a directory");
+    let limit = dir.path().join("limit");
+    let pattern = format!("@{}", limit.display());
+    fs::write(&limit, "n1\n\nlogin\n").expect("writes");
+    assert_eq!(chosen(&inventory, &pattern), "n1 login");
+    fs::write(&limit, "").expect("writes");
+    assert_eq!(inventory.matching(&pattern).expect("is no limit").len(), 7);
+    let error = inventory.matching(&format!("@{}", dir.path().display())).expect_err("is a directory");
+    assert!(error.contains("must be a file"), "{error}");
+}
+
+#[test]
+fn names_of_groups_stay_or_are_replaced_as_it_is_set() {
+    let dir = TempDir::new().expect("a directory");
+    let file = dir.path().join("hosts");
+    fs::write(&file, "[a-b]\nx-y\n[a-b:vars]\nv=1\n[1c:children]\na-b\n").expect("writes");
+    let (sources, keyring) = ([file.to_string_lossy().into_owned()], Keyring::default());
+    let wanted = Sources { inventories: &sources, playbook_dir: None, facts: None, keyring: &keyring };
+    let (kept, replaced) = (["1c", "a-b"], ["_c", "a_b"]);
+    let table = [
+        (GroupNames::Never, kept, true),
+        (GroupNames::Ignore, kept, false),
+        (GroupNames::Always, replaced, true),
+        (GroupNames::Silently, replaced, false),
+    ];
+    for (names, want, said) in table {
+        let read = read_with(&wanted, &Grown { names, ..Grown::default() }).expect("reads");
+        assert_eq!(read.group_names(0), want, "{names:?}");
+        assert_eq!(read.definitions(0).len(), 1, "{names:?}");
+        assert_eq!(read.said_of_names(names).is_some(), said, "{names:?}");
+    }
+}
+
+#[test]
+fn a_list_of_hosts_has_ranges_where_it_may() {
+    let (sources, keyring) = (["a,b[10:12:2]".to_owned()], Keyring::default());
+    let wanted = Sources { inventories: &sources, playbook_dir: None, facts: None, keyring: &keyring };
+    let names = |ranges| {
+        let read = read_with(&wanted, &Grown { ranges, ..Grown::default() }).expect("reads");
+        read.hosts().map(|h| read.name(h).to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(names(true), "a b10 b12");
+    assert_eq!(names(false), "a b[10:12:2]");
+    let sources = ["a[1:x],".to_owned()];
+    let wrong = Sources { inventories: &sources, ..wanted };
+    assert!(read_with(&wrong, &Grown { ranges: true, ..Grown::default() }).is_err());
 }
 
 #[test]
