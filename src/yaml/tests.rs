@@ -146,5 +146,18 @@ fn commas_behind_exclamation_marks() {
         json(&ansible("- hello !world, x\n- 'a !b, c'\n- >\n  !x, y\n")),
         r#"["hello !world, x","a !b, c","!x, y\n"]"#
     );
+    for (text, wanted) in [
+        ("{password: '!', uid: 2}", r#"{"password":"!","uid":2}"#),
+        (r#"[{"a":"!","b":1}]"#, r#"[{"a":"!","b":1}]"#),
+        ("[say '!', ok]\n", r#"["say '!'","ok"]"#),
+        ("- say '!', ok\n", r#"["say '!', ok"]"#),
+        ("[\"it is '!', yes\", 'a\t,b', '!,', '!x']", r#"["it is '!', yes","a\t,b","!,","!x"]"#),
+        (r#"["\"!\", x"]"#, r#"["\"!\", x"]"#),
+    ] {
+        assert_eq!(json(&ansible(text)), wanted, "{text}");
+    }
+    for text in ["['a'!b, c]", "['a'!b', c]", "x: '!',"] {
+        assert!(read(text.as_bytes(), Flavour::Ansible).is_err(), "{text}");
+    }
     assert_eq!(json(&ansible("[!!str x, 'a: !b, c', d\u{e000}]")), "[\"x\",\"a: !b, c\",\"d\u{e000}\"]");
 }
