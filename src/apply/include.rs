@@ -183,6 +183,10 @@ impl<'p> Run<'p> {
                 self.nodes(play, nodes, &applied(outer))
             }
             Target::Role(role) => {
+                // What the including role was given is over what the include gives.
+                if let Some(parent) = &outer.role {
+                    outer.params.extend(parent.params.iter().map(|(k, v)| (k.clone(), v.clone())));
+                }
                 play.roles.borrow_mut().push(Rc::clone(&role));
                 let inner = applied(outer);
                 self.add_handlers(play, &role, &inner);
