@@ -164,7 +164,7 @@ class Machine:
                     break
         raise Unmet(f"{self.name} does not come up: {self.console()[-3000:]}")
 
-    def until(self, what, command, holds, patience=600):
+    def until(self, what, command, holds, patience=600, pause=0.5):
         """Runs a command again and again until its output is as wanted; gives that output."""
         deadline = time.monotonic() + patience * self.scale
         while True:
@@ -176,7 +176,7 @@ class Machine:
                 output = str(error)
             if time.monotonic() > deadline:
                 raise Unmet(f"{what}: not within {patience * self.scale:.0f} s; {self.name} last said: {output[-600:]}")
-            time.sleep(0.5)
+            time.sleep(pause)
 
     def reboot(self):
         """Reboots as `systemctl reboot` does, and waits until the guest is up again."""
