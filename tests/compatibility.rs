@@ -143,14 +143,14 @@ fn the_page_says_what_the_program_does() {
 
 #[test]
 fn every_module_that_the_page_names_can_run() {
-    let missing: Vec<_> = spec::all().map(|s| s.name).filter(|name| modules::find(name).is_none()).collect();
+    let missing: Vec<_> = spec::all().map(|s| s.name).filter(|name| modules::on_node(name).is_none()).collect();
     assert!(missing.is_empty(), "accepted when built, not run at boot: {missing:?}");
 }
 
 #[test]
 fn what_is_refused_is_not_also_offered() {
     for name in PACKAGES.iter().chain(NOT_OURS).copied().chain(NOT_YET.iter().map(|(name, _)| *name)) {
-        let offered = spec::find(name).is_some_and(|found| spec::all().any(|s| s.name == found.name));
+        let offered = spec::find_anywhere(name).is_some_and(|found| spec::all().any(|s| s.name == found.name));
         assert!(!offered, "{name} is refused and has a specification");
     }
 }

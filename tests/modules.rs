@@ -2,7 +2,7 @@
 //! part of the cases.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use compute_init::modules::{self, Context};
+use compute_init::modules::{Context, Module, here};
 use compute_init::plan::{Data, Map};
 use compute_init::spec;
 use compute_init::sys::command::SystemRunner;
@@ -190,7 +190,7 @@ fn normal_text(text: &str, root: &str, source: &str) -> String {
 
 fn run(name: &str, case: &Value, root: &Path) -> Value {
     let root_text = root.to_string_lossy().into_owned();
-    let spec = spec::find(name).unwrap_or_else(|| panic!("no specification of {name}"));
+    let Module { spec, run } = here::anywhere(name).unwrap_or_else(|| panic!("no module {name}"));
     let substituted = case["args"].to_string().replace('@', &root_text).replace("%URL%", &server_url());
     let given = data(&serde_json::from_str(&substituted).unwrap());
     let Data::Map(given) = given else { panic!("args of {case}") };
@@ -211,8 +211,7 @@ fn run(name: &str, case: &Value, root: &Path) -> Value {
         Ok(args) => args,
         Err(problems) => return json!({"changed": false, "failed": true, "refused": problems.len(), "msg": "refused"}),
     };
-    let module = modules::find(spec.name).unwrap_or_else(|| panic!("no run side of {name}"));
-    match module(&ctx, &args) {
+    match run(&ctx, &args) {
         Ok(outcome) => {
             let mut result = plain(&Data::Map(outcome.result));
             result["changed"] = json!(outcome.changed);

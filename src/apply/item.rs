@@ -8,7 +8,7 @@ use super::manner::Manner;
 use super::result::Done;
 use super::scope::Scope;
 use crate::modules::accounts::Accounts;
-use crate::modules::{self, Context};
+use crate::modules::{self, Context, Module};
 use crate::plan::{Action, Args, Data, Key, Map, Task};
 use crate::spec;
 use crate::sys::command::{Command, CommandError, Output, Runner};
@@ -236,7 +236,7 @@ impl<'p> Run<'p> {
         if let Some(message) = self.out_of_reach().filter(|_| manner.delegated.is_none() && !on_controller(module)) {
             return Done::failure(message);
         }
-        let (Some(spec), Some(run)) = (spec::find(module), modules::find(module)) else {
+        let Some(Module { spec, run }) = (self.world.modules)(module) else {
             return Done::failure(format!("the module {module} is not in this executor"));
         };
         let files = TaskFiles::new(self, frame);
@@ -357,7 +357,7 @@ impl<'p> Run<'p> {
         for defaults in module_defaults(task, frame) {
             let Data::Map(defaults) = templar.value(&defaults).map_err(wrong)? else { continue };
             for (name, values) in &defaults {
-                let own = name.as_str().and_then(spec::find).is_some_and(|s| s.name == spec.name);
+                let own = name.as_str().and_then(self.world.modules).is_some_and(|m| m.spec.name == spec.name);
                 if let (true, Some(values)) = (own, values.as_map()) {
                     args.extend(values.iter().map(|(k, v)| (k.clone(), v.clone())));
                 }

@@ -39,7 +39,7 @@ pub use scope::MAGIC;
 #[cfg(feature = "builder")]
 pub use {later::Later, later::Standing, several::Addition, several::Seen};
 
-use crate::modules::facts::Facts;
+use crate::modules::{self, facts::Facts};
 use crate::plan::{Map, Plan, Play};
 use crate::sys::command::Runner;
 use crate::vars::{Files, Templar, Variables, Vault};
@@ -139,6 +139,8 @@ pub struct World<'a> {
     pub plan: &'a Plan,
     /// The files of the bundle.
     pub blobs: &'a dyn Blobs,
+    /// The modules that tasks may name.
+    pub modules: modules::Find,
     /// Runs commands.
     pub runner: &'a dyn Runner,
     /// This node's facts.

@@ -89,8 +89,8 @@ impl<'p> Run<'p> {
         let files = TaskFiles::new(self, frame);
         let name = self.templar(scope, &files).value(&Data::str(module)).map_err(|e| e.to_string())?;
         let name = name.as_str().unwrap_or_default();
-        match crate::spec::find(name) {
-            Some(spec) => Ok(spec.name.into()),
+        match (self.world.modules)(name) {
+            Some(module) => Ok(module.spec.name.into()),
             None => Err(format!("The module {name} was not found in configured module paths")),
         }
     }

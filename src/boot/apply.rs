@@ -5,6 +5,7 @@ use super::session::{Bounded, Session};
 use super::stop::Stop;
 use crate::apply::{self, Blobs, Event, FactSource, Listener, Outcome, Report, TaskStart};
 use crate::bundle::Verified;
+use crate::modules;
 use crate::plan::status::Recap;
 use crate::plan::{Data, FileRef};
 use std::io;
@@ -46,6 +47,7 @@ pub fn run(session: &mut Session, scope: Scope, facts: Rc<dyn FactSource>) -> Re
     let world = apply::World {
         plan: verified.plan(),
         blobs: &Files(&verified),
+        modules: modules::on_node,
         runner: &runner,
         facts,
         inventory: &inventory,

@@ -62,7 +62,7 @@ pub(super) fn stranger(task: &Node) -> Option<String> {
 }
 
 fn known_action(name: &str) -> bool {
-    BUILT_IN.contains(&short(name)) || spec::find(name).is_some() || super::module::elsewhere(name).is_some()
+    BUILT_IN.contains(&short(name)) || spec::find_anywhere(name).is_some() || super::module::elsewhere(name).is_some()
 }
 
 /// Modules whose whole text is free-form.

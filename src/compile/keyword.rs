@@ -138,7 +138,7 @@ impl Compiler<'_> {
                 k.module_defaults = self.layers(scope, value, "module_defaults");
                 self.items(value).into_iter().for_each(|layer| self.known_defaults(scope, layer));
                 let names = k.module_defaults.iter().filter_map(Data::as_map).flat_map(|m| m.keys());
-                self.defaulted.extend(names.filter_map(Data::as_str).filter_map(spec::find).map(|s| s.name));
+                self.defaulted.extend(names.filter_map(Data::as_str).filter_map(spec::find_anywhere).map(|s| s.name));
             }
             "become" => k.become_ = self.flag(scope, value, name),
             "become_user" => k.become_user = self.text(scope, value, name),
@@ -252,7 +252,7 @@ impl Compiler<'_> {
         }
         for (name, key, value) in pairs(self, scope, layer) {
             // Groups of modules are collections' own; those of modules that are not here change nothing.
-            let Some(spec) = spec::find(name) else {
+            let Some(spec) = spec::find_anywhere(name) else {
                 let near = nearest(name, spec::all().map(|m| m.name.rsplit('.').next().unwrap_or(m.name)));
                 if let Some(near) = near.filter(|_| !name.starts_with("group/")) {
                     let message = format!("module_defaults names the unknown module `{name}`");

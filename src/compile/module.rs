@@ -95,7 +95,7 @@ pub(super) fn elsewhere(name: &str) -> Option<(Code, &'static str)> {
 
 /// Whether a name means this module.
 fn is_called(spec: &ModuleSpec, name: &str) -> bool {
-    spec::find(name).is_some_and(|found| std::ptr::eq(found, spec))
+    spec::find_anywhere(name).is_some_and(|found| std::ptr::eq(found, spec))
 }
 
 impl Compiler<'_> {
@@ -105,7 +105,7 @@ impl Compiler<'_> {
             return;
         }
         let refused = self.options.findings == Findings::Refuse && spec::here().any(|s| is_called(s, &named.name));
-        if let Some(spec) = spec::find(&named.name).filter(|_| !refused) {
+        if let Some(spec) = spec::find_anywhere(&named.name).filter(|_| !refused) {
             self.argument_templates(scope, named, spec);
             self.check_arguments(scope, named, spec);
         } else if let Some((code, hint)) = elsewhere(&named.name) {
@@ -193,7 +193,8 @@ impl Compiler<'_> {
                 return if code == Code::UNKNOWN_PARAMETER { key.clone() } else { value.clone() };
             }
         }
-        let written = spec::find(&named.name).and_then(|s| s.parameter(param)).map(|p| p.aliases).unwrap_or_default();
+        let written =
+            spec::find_anywhere(&named.name).and_then(|s| s.parameter(param)).map(|p| p.aliases).unwrap_or_default();
         let alias = written.iter().find_map(|a| named.value.get(a));
         alias.unwrap_or_else(|| named.node(param)).clone()
     }

@@ -62,7 +62,7 @@ impl Compiler<'_> {
             _ => {
                 self.module(scope, &named);
                 self.reach_files(scope, &named, &task);
-                let name = spec::find(&named.name).map_or(named.name.as_str(), |s| s.name);
+                let name = spec::find_anywhere(&named.name).map_or(named.name.as_str(), |s| s.name);
                 task.action = Action::Module(name.to_owned());
                 task.args = named.args;
                 Some(PlanNode::Task(Box::new(task)))

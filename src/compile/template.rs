@@ -6,7 +6,7 @@ use crate::plan::{Data, Span};
 use crate::source::{Code, Diagnostic, Location, parent};
 use crate::vars::analysis::{self, Asset, Named, SyntaxError, Usage};
 use crate::vars::jinja::Style as Jinja;
-use crate::vars::vault::is_sealed;
+use crate::vars::vault::{Vault, is_sealed};
 use crate::vars::{nearest, registry};
 use crate::yaml::{Content, Mark, Node, Style};
 
@@ -188,7 +188,8 @@ impl Compiler<'_> {
         let name = used.name.as_str();
         let (known, names, code, what) = match plugin {
             Plugin::Filter => {
-                (registry::filter(name).is_some(), registry::filter_names(), Code::UNKNOWN_FILTER, "filter")
+                let vault = self.options.keyring.as_deref().map(|k| k as &dyn Vault);
+                (registry::filter(name, vault).is_some(), registry::filter_names(), Code::UNKNOWN_FILTER, "filter")
             }
             Plugin::Test => (registry::test(name).is_some(), registry::test_names(), Code::UNKNOWN_TEST, "test"),
             Plugin::Lookup => {

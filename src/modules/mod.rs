@@ -29,7 +29,7 @@ mod get_url;
 mod getent;
 mod group;
 #[cfg(feature = "builder")]
-mod here;
+pub mod here;
 mod hostname;
 mod include_vars;
 mod ini_file;
@@ -75,7 +75,7 @@ mod words;
 
 use crate::plan::status::Change;
 use crate::plan::{Data, Map};
-use crate::spec::Args;
+use crate::spec::{self, Args, ModuleSpec};
 use crate::sys::command::Runner;
 use crate::vars::Files;
 
@@ -152,8 +152,26 @@ pub struct Failure {
 /// A module's run side.
 pub type Run = fn(&Context, &Args) -> Result<Outcome, Failure>;
 
+/// A module: which arguments it takes, and what it does.
+#[derive(Clone, Copy)]
+pub struct Module {
+    /// Its specification.
+    pub spec: &'static ModuleSpec,
+    /// Its run side.
+    pub run: Run,
+}
+
+/// How a program finds the modules that it runs: the executor has [`on_node`], `apply` has more.
+pub type Find = fn(&str) -> Option<Module>;
+
+/// A module that nodes run, by its short or full name.
+pub fn on_node(name: &str) -> Option<Module> {
+    let spec = spec::find(name)?;
+    Some(Module { spec, run: find(spec.name)? })
+}
+
 /// The run side of the module that `spec` knows by this full name.
-pub fn find(name: &str) -> Option<Run> {
+fn find(name: &str) -> Option<Run> {
     let run: Run = match name {
         "ansible.builtin.assemble" => assemble::run,
         "ansible.builtin.assert" => assert::run,
@@ -209,9 +227,6 @@ pub fn find(name: &str) -> Option<Run> {
         "infiniband_facts" => node_facts::infiniband,
         "mount_facts" => node_facts::mounts,
         "terminate_user_sessions" => node_facts::terminate_sessions,
-        #[cfg(feature = "builder")]
-        name => return here::find(name),
-        #[cfg(not(feature = "builder"))]
         _ => return None,
     };
     Some(run)
@@ -234,7 +249,7 @@ impl Outcome {
 
 #[cfg(test)]
 mod tests {
-    use crate::spec;
+    use super::spec;
 
     /// What the builder accepts, the node must be able to run.
     #[test]
@@ -247,7 +262,7 @@ mod tests {
     #[test]
     fn every_run_side_has_a_specification() {
         let source = include_str!("mod.rs");
-        let body = source.split("pub fn find(").nth(1).and_then(|s| s.split("#[cfg(").next()).expect("find");
+        let body = source.split("\nfn find(").nth(1).and_then(|s| s.split("\n}\n").next()).expect("find");
         let arms = body.lines().filter(|l| l.contains("=>")).flat_map(|l| l.split('"').skip(1).step_by(2));
         let (mut count, mut without) = (0, Vec::new());
         for name in arms {

@@ -1,7 +1,7 @@
 //! Modules against recordings of how real Ansible called the system's tools (tests/modules/commands). The tools here
 //! only answer as the case says, so nothing on this machine changes and no rights are needed.
 
-use super::{Context, Failure, Outcome, mount, systemd, user};
+use super::{Context, Failure, Module, Outcome, mount, on_node, systemd, user};
 use crate::plan::{Data, Map};
 use crate::spec::{self, Args};
 use crate::sys::command::{Command, CommandError, Output, Runner};
@@ -142,7 +142,7 @@ fn play(spec_of_all: &Value, case: &Value, scratch: &Path) -> (Result<Outcome, F
 }
 
 fn run(name: &str, given: &Map, check: bool, (tools, root): (&Tools, &Path)) -> Result<Outcome, Failure> {
-    let module = spec::find(name).expect("a module");
+    let Module { spec: module, run } = on_node(name).expect("a module");
     let args: Args = spec::check(module, given).map_err(|problems| Failure::new(problems[0].message.clone()))?;
     let templar = Templar::new(&Nothing, &Nothing);
     let ctx = Context {
@@ -162,7 +162,7 @@ fn run(name: &str, given: &Map, check: bool, (tools, root): (&Tools, &Path)) -> 
         "ansible.posix.mount" => {
             mount::run_with(&ctx, &args, Some(std::fs::read_to_string("/proc/self/mountinfo").expect("mountinfo")))
         }
-        name => super::find(name).expect("a module that runs")(&ctx, &args),
+        _ => run(&ctx, &args),
     }
 }
 

@@ -118,29 +118,27 @@ pub enum Kind {
     Json,
 }
 
-/// The specification of a module, by its short or full name. `None`: this executor has no such module.
+/// The specification of a module that nodes run, by its short or full name.
 pub fn find(name: &str) -> Option<&'static ModuleSpec> {
+    named(all(), name)
+}
+
+/// The specification of a module that nodes or `apply` run, by its short or full name.
+#[cfg(feature = "builder")]
+pub fn find_anywhere(name: &str) -> Option<&'static ModuleSpec> {
+    find(name).or_else(|| named(here(), name))
+}
+
+fn named(mut modules: impl Iterator<Item = &'static ModuleSpec>, name: &str) -> Option<&'static ModuleSpec> {
     let short = ["ansible.builtin.", "ansible.legacy.", "ansible.posix.", "community.general.", "community.crypto."]
         .iter()
         .find_map(|p| name.strip_prefix(p));
-    known().find(|m| {
+    modules.find(|m| {
         m.name == name
             || m.aliases.contains(&name)
             || (short.is_none() && m.name.rsplit('.').next() == Some(name))
             || (name.starts_with("ansible.legacy.") && m.name.rsplit('.').next() == short)
     })
-}
-
-/// What [`find`] looks through.
-#[cfg(not(feature = "builder"))]
-fn known() -> impl Iterator<Item = &'static ModuleSpec> {
-    all()
-}
-
-/// What [`find`] looks through.
-#[cfg(feature = "builder")]
-fn known() -> impl Iterator<Item = &'static ModuleSpec> {
-    all().chain(here())
 }
 
 /// Specifications of modules that only `apply` runs, and that a build refuses.

@@ -247,7 +247,7 @@ impl<'t> Env<'t> {
 
     /// `value | name(args)`. Views, iterators and ranges come back as lists.
     pub fn filter(&self, name: &str, value: Value, args: CallArgs) -> Outcome<Value> {
-        let Some(filter) = registry::filter(name) else {
+        let Some(filter) = registry::filter(name, self.files().vault()) else {
             return Err(unknown("filter", name, registry::filter_names()));
         };
         let short = registry::short_name(name);

@@ -6,6 +6,7 @@ use super::env::Env;
 use super::error::Outcome;
 use super::object::CallArgs;
 use super::value::Value;
+use super::vault::Vault;
 use super::{filters, lookups, tests};
 
 /// `value | name(args)`.
@@ -25,9 +26,10 @@ pub fn short_name(name: &str) -> &str {
     COLLECTIONS.iter().find_map(|c| name.strip_prefix(c)).unwrap_or(name)
 }
 
-/// The filter `name`.
-pub fn filter(name: &str) -> Option<Filter> {
-    filters::find(short_name(name))
+/// The filter `name`; those of Ansible Vault are where its passwords are.
+pub fn filter(name: &str, vault: Option<&dyn Vault>) -> Option<Filter> {
+    let name = short_name(name);
+    filters::find(name).or_else(|| vault?.filter(name))
 }
 
 /// The test `name`.

@@ -8,7 +8,7 @@ use super::later::Source;
 use crate::apply::{self, Blobs, Gathering, Session, World};
 use crate::compile::Compiled;
 use crate::compile::Known;
-use crate::modules::facts::Facts;
+use crate::modules::{facts::Facts, here};
 use crate::plan::{Data, FileRef, Map, Play};
 use crate::source::FileBytes;
 use crate::sys::command::SystemRunner;
@@ -153,6 +153,7 @@ impl Hosts {
                 let world = World {
                     plan: &compiled.plan,
                     blobs: &Memory(&compiled.files),
+                    modules: here::anywhere,
                     runner: &runner,
                     facts,
                     inventory: &inventory,

@@ -4,7 +4,7 @@ use super::hosts::{Hosts, Memory};
 use super::later::Source;
 use crate::apply::{self, Event, Listener, Session, TaskStart, World};
 use crate::compile::Compiled;
-use crate::modules::facts::Facts;
+use crate::modules::{facts::Facts, here};
 use crate::plan::status::Recap;
 use crate::plan::{Data, Play};
 use crate::sys::command::SystemRunner;
@@ -90,6 +90,7 @@ fn tasks(
     let world = World {
         plan: &compiled.plan,
         blobs: &Memory(&compiled.files),
+        modules: here::anywhere,
         runner: &runner,
         facts: Rc::new(Facts::new(Rc::new(SystemRunner::new()))),
         inventory: &inventory,

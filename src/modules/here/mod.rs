@@ -7,10 +7,19 @@ mod fetch;
 mod inventory;
 mod package;
 
-use super::Run;
+use super::{Module, Run, on_node};
+use crate::spec;
+
+/// A module that nodes or `apply` run, by its short or full name.
+pub fn anywhere(name: &str) -> Option<Module> {
+    on_node(name).or_else(|| {
+        let spec = spec::find_anywhere(name)?;
+        Some(Module { spec, run: find(spec.name)? })
+    })
+}
 
 /// The run side of a module of this folder.
-pub(super) fn find(name: &str) -> Option<Run> {
+fn find(name: &str) -> Option<Run> {
     let run: Run = match name {
         "ansible.builtin.add_host" => inventory::add_host,
         "ansible.builtin.group_by" => inventory::group_by,
@@ -27,7 +36,7 @@ pub(super) fn find(name: &str) -> Option<Run> {
 
 #[cfg(test)]
 mod tests {
-    use crate::spec;
+    use super::spec;
 
     /// What `apply` accepts, it must be able to run.
     #[test]

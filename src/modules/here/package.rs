@@ -48,7 +48,8 @@ pub fn any(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
             return Err(Failure::new(format!("Could not find a matching action for the \"{other}\" package manager.")));
         }
     };
-    let spec = spec::find(&name).ok_or_else(|| Failure::new(format!("the module {name} has no specification")))?;
+    let spec =
+        spec::find_anywhere(&name).ok_or_else(|| Failure::new(format!("the module {name} has no specification")))?;
     let mut given = args.map().clone();
     given.shift_remove(&Key("use"));
     let args = spec::check(spec, &given)

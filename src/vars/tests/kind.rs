@@ -93,9 +93,9 @@ pub fn vault_encrypted(_: &Env, value: Value, args: CallArgs) -> Outcome<bool> {
     Ok(false)
 }
 
-pub fn filter(_: &Env, value: Value, args: CallArgs) -> Outcome<bool> {
+pub fn filter(env: &Env, value: Value, args: CallArgs) -> Outcome<bool> {
     no_arguments("test_filter", args)?;
-    known(&value, |name| registry::filter(name).is_some())
+    known(&value, |name| registry::filter(name, env.files().vault()).is_some())
 }
 
 pub fn test(_: &Env, value: Value, args: CallArgs) -> Outcome<bool> {
@@ -104,7 +104,7 @@ pub fn test(_: &Env, value: Value, args: CallArgs) -> Outcome<bool> {
 }
 
 /// Ansible does not answer for a name that it cannot load: it fails.
-fn known(value: &Value, find: fn(&str) -> bool) -> Outcome<bool> {
+fn known(value: &Value, find: impl Fn(&str) -> bool) -> Outcome<bool> {
     match value.defined()?.as_str() {
         Some(name) if find(name) => Ok(true),
         Some(name) => Err(TemplateError::syntax(format!("Could not load \"{name}\": '{name}'"))),

@@ -5,6 +5,8 @@
 use super::cipher::{Envelope, Fault};
 use super::{Vault, is_sealed};
 use crate::plan::{Data, limits};
+use crate::vars::filters::vault;
+use crate::vars::registry::Filter;
 use crate::yaml::{self, Content, Flavour, Node};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -161,6 +163,14 @@ impl Vault for Keyring {
         }
         self.opened.borrow_mut().insert(envelope.to_vec(), text.clone());
         Ok(text)
+    }
+
+    fn filter(&self, name: &str) -> Option<Filter> {
+        match name {
+            "unvault" => Some(vault::unvault),
+            "vault" => Some(vault::vault),
+            _ => None,
+        }
     }
 
     fn conceal(&self, variables: &Data) {

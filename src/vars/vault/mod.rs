@@ -11,6 +11,7 @@ pub use keyring::Keyring;
 
 use super::Files;
 use super::error::{Outcome, TemplateError};
+use super::registry::Filter;
 use crate::plan::{Data, limits};
 
 /// What every envelope begins with.
@@ -20,6 +21,8 @@ const HEADER: &[u8] = b"$ANSIBLE_VAULT;";
 pub trait Vault: std::fmt::Debug {
     /// The text in an envelope; else why nobody here can read it.
     fn open(&self, envelope: &[u8]) -> Result<Vec<u8>, String>;
+    /// The filters that only those who hold passwords have.
+    fn filter(&self, name: &str) -> Option<Filter>;
     /// Remembers that the values in a decrypted file of variables are secrets, never to be shown.
     fn conceal(&self, variables: &Data);
 }
