@@ -7,7 +7,6 @@ use crate::plan::{FileRef, SOURCE_ROOT, limits};
 use crate::sys::identity::as_ourselves;
 use crate::sys::order;
 use crate::vars::{FileNode, Files, Vault};
-use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -116,7 +115,7 @@ impl Files for TaskFiles<'_, '_> {
             dir if dir.is_empty() => dir,
             dir => dir + "/",
         };
-        let names: BTreeSet<(String, bool)> = self
+        let mut names: Vec<(String, bool)> = self
             .run
             .world
             .plan
@@ -131,7 +130,9 @@ impl Files for TaskFiles<'_, '_> {
         if names.is_empty() {
             return Err(io::Error::new(io::ErrorKind::NotFound, format!("{path} is not in the bundle")));
         }
-        Ok(names.into_iter().collect())
+        order::ascending(&mut names);
+        names.dedup();
+        Ok(names)
     }
 
     fn vault(&self) -> Option<&dyn Vault> {

@@ -135,7 +135,7 @@ impl<'p> Run<'p> {
         let named = task.name.is_some();
         let start = TaskStart { role: role.as_deref(), name: &name, named, place: &place, handler: false };
         let mut tags = super::tags::names(&self.tags_of(&tags(task, frame), frame, scope));
-        tags.sort_unstable();
+        crate::sys::order::ascending(&mut tags);
         tags.dedup();
         self.listener.borrow_mut().listed(&start, &tags);
     }

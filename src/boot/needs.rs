@@ -3,6 +3,7 @@
 //! too much, never too little.
 
 use crate::plan::{Data, Key, Map, Plan};
+use crate::sys::order;
 use crate::vars::analysis::{self, OtherHosts};
 use std::collections::BTreeSet;
 
@@ -62,8 +63,8 @@ impl Asked {
 /// reach them. With no `used` every variable counts as reached.
 pub fn of(known: &Known, used: &[String], sources: &[String]) -> Asked {
     let start: BTreeSet<String> = match used {
-        [] => known.vars.keys().filter_map(|k| k.as_str().map(str::to_owned)).collect(),
-        used => used.iter().cloned().collect(),
+        [] => order::set(known.vars.keys().filter_map(|k| k.as_str().map(str::to_owned))),
+        used => order::set(used.iter().cloned()),
     };
     let reached = closure(known.vars, start);
     let mut asking: Vec<String> = sources.iter().filter(|text| mentions(text)).cloned().collect();
@@ -105,9 +106,9 @@ fn names_in(text: &str) -> BTreeSet<String> {
     }
     match analysis::text(text) {
         Ok(usage) if !usage.computed_variables && !usage.hosts.unknown => {
-            usage.variables.into_iter().map(|v| v.name).collect()
+            order::set(usage.variables.into_iter().map(|v| v.name))
         }
-        _ => template_words(text).collect(),
+        _ => order::set(template_words(text)),
     }
 }
 
@@ -116,9 +117,9 @@ impl Known<'_> {
     fn named(&self, variable: &str) -> BTreeSet<String> {
         let roles = self.plan.roles.values().flat_map(|r| r.defaults.values().chain(r.vars.values()));
         let plays = self.plan.plays.iter().map(|p| &p.keywords.vars);
-        let mut found = BTreeSet::from([variable.to_owned()]);
+        let mut found = order::set([variable.to_owned()]);
         for vars in roles.chain(plays).chain([self.vars]) {
-            found.extend(closure(vars, BTreeSet::from([variable.to_owned()])));
+            found.extend(closure(vars, order::set([variable.to_owned()])));
         }
         found
     }
@@ -141,7 +142,7 @@ fn closure(vars: &Map, start: BTreeSet<String>) -> BTreeSet<String> {
                 }
             });
         }
-        next = found.difference(&all).cloned().collect();
+        next = order::set(found.difference(&all).cloned());
         if next.is_empty() {
             break;
         }
@@ -155,11 +156,11 @@ fn closure(vars: &Map, start: BTreeSet<String>) -> BTreeSet<String> {
 fn hosts(known: &Known, text: &str, names: &BTreeSet<String>) -> BTreeSet<String> {
     let tokens = tokens(text);
     let all: BTreeSet<String> = match known.groups.get(&Key("all")) {
-        Some(list) => members(list).collect(),
-        None => known.groups.values().flat_map(members).collect(),
+        Some(list) => order::set(members(list)),
+        None => order::set(known.groups.values().flat_map(members)),
     };
     let mut found: BTreeSet<String> =
-        tokens.iter().map(|t| t.text).filter(|t| all.contains(*t)).map(str::to_owned).collect();
+        order::set(tokens.iter().map(|t| t.text).filter(|t| all.contains(*t)).map(str::to_owned));
     let pointed = grouped(&tokens);
     let group = |name: &str| known.groups.get(&Key(name));
     if !pointed.is_empty() && pointed.iter().all(|name| group(name).is_some()) {

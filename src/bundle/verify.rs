@@ -175,7 +175,7 @@ fn unpack(mut members: Members) -> Result<Envelope, Fault> {
         }
         signatures.insert(key, signature);
     }
-    let present = blobs.keys().copied().collect();
+    let present = order::set(blobs.keys().copied());
     Ok(Envelope { manifest, digest: entry.manifest, signatures, present, store: Store::Memory(blobs) })
 }
 
@@ -269,8 +269,8 @@ fn read_plan(envelope: &Envelope, manifest: &Manifest) -> Result<Plan, Fault> {
     if plan.format != FORMAT {
         return Err(Fault::Plan(format!("it is of format {}, its manifest of {FORMAT}", plan.format)));
     }
-    let mut layers: BTreeMap<&str, (&Descriptor, Vec<&str>)> =
-        files.iter().map(|l| (l.digest.as_str(), (l, Vec::new()))).collect();
+    let mut layers: BTreeMap<&str, (&Descriptor, Vec<&str>)> = BTreeMap::new();
+    layers.extend(files.iter().map(|l| (l.digest.as_str(), (l, Vec::new()))));
     for (path, file) in &plan.files {
         if !is_source_path(path) {
             return Err(Fault::Plan(format!("{path:?} is not a path in a source tree")));

@@ -9,6 +9,7 @@ use crate::plan::{Data, Map};
 use crate::spec::Args;
 use crate::sys::clock;
 use crate::sys::command::Command;
+use crate::vars::glob_matches;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -229,15 +230,23 @@ pub(super) fn any(pattern: &str, cwd: Option<&Path>) -> bool {
     if !pattern.contains(['*', '?', '[']) {
         return full.symlink_metadata().is_ok();
     }
-    // Python reads `**` as `*` here; the crate would descend.
-    let mut text = full.to_string_lossy().into_owned();
-    while text.contains("**") {
-        text = text.replace("**", "*");
+    let text = full.to_string_lossy();
+    // A slash at the end is for directories only.
+    let end = text.ends_with('/').then_some(".");
+    let parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty()).chain(end).collect();
+    any_beneath(Path::new("/"), &parts)
+}
+
+fn any_beneath(directory: &Path, parts: &[&str]) -> bool {
+    let Some((part, rest)) = parts.split_first() else { return directory.symlink_metadata().is_ok() };
+    if !part.contains(['*', '?', '[']) {
+        return any_beneath(&directory.join(part), rest);
     }
-    let options =
-        glob::MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
-    match glob::glob_with(&text, options) {
-        Ok(mut paths) => paths.any(|p| p.is_ok()),
-        Err(_) => full.symlink_metadata().is_ok(),
-    }
+    let Ok(entries) = directory.read_dir() else { return false };
+    entries.flatten().any(|entry| {
+        let name = entry.file_name();
+        let text = name.to_string_lossy();
+        let visible = part.starts_with('.') || !text.starts_with('.');
+        visible && glob_matches(part, &text) && any_beneath(&directory.join(&name), rest)
+    })
 }

@@ -6,6 +6,7 @@ use super::{Context, Failure, Outcome};
 use crate::plan::{Data, Key, Map};
 use crate::spec::Args;
 use crate::sys::order;
+use crate::vars::glob_matches;
 use std::fs;
 
 /// `service_facts`: every service, its state and whether it is enabled.
@@ -105,9 +106,7 @@ fn state_of(ctx: &Context, name: &str) -> Result<String, Failure> {
 /// `mount_facts`: what is mounted, from the kernel's list and fstab.
 pub fn mounts(_: &Context, args: &Args) -> Result<Outcome, Failure> {
     let wanted = |name: &str, value: &str| {
-        args.texts(name).is_none_or(|patterns| {
-            patterns.iter().any(|p| glob::Pattern::new(p).map_or(p == value, |p| p.matches(value)))
-        })
+        args.texts(name).is_none_or(|patterns| patterns.iter().any(|p| glob_matches(p, value)))
     };
     let sources = args.texts("sources").unwrap_or_else(|| vec!["all".to_owned()]);
     let mut points = Map::new();

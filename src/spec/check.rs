@@ -128,8 +128,11 @@ impl Checker<'_> {
                 map.insert(Data::str(name), value);
                 continue;
             }
-            let mut supported: Vec<&str> = params.iter().map(|p| p.name).collect();
-            supported.sort_unstable();
+            // Few, and not worth a sort of their own in the executor.
+            let mut supported: Vec<&str> = Vec::new();
+            for param in params {
+                supported.insert(supported.partition_point(|name| *name < param.name), param.name);
+            }
             // Where Ansible's action plugin looks before the module does, it says the short name.
             let module = match self.spec.name {
                 "ansible.builtin.debug" => "debug",

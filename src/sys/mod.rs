@@ -15,6 +15,8 @@ pub mod order;
 pub mod remote;
 pub mod resolve;
 pub mod selinux;
+mod stack;
 pub mod utime;
 #[cfg(feature = "builder")]
 pub mod watch;
+pub mod zone;

@@ -2,6 +2,7 @@
 //! what the executor sorts are short lists of many types.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 /// Sorts; equal items keep their order.
 pub fn ascending<T: Ord>(items: &mut [T]) {
@@ -18,6 +19,13 @@ pub fn by<T>(items: &mut [T], mut compare: impl FnMut(&T, &T) -> Ordering) {
             place.swap(at, to);
         }
     }
+}
+
+/// A set of these. Collecting one would sort first, in code of its own for every type.
+pub fn set<T: Ord>(items: impl IntoIterator<Item = T>) -> BTreeSet<T> {
+    let mut set = BTreeSet::new();
+    set.extend(items);
+    set
 }
 
 /// Where each of `count` items belongs.

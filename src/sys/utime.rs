@@ -1,4 +1,4 @@
-//! Times of files: reading a local time as seconds, and setting one of the two times without the other.
+//! Times of files: setting one of the two without the other.
 
 use nix::sys::stat::{UtimensatFlags, utimensat};
 use nix::sys::time::TimeSpec;
@@ -32,24 +32,4 @@ impl Stamp {
 pub fn set(path: &Path, accessed: Stamp, modified: Stamp) -> io::Result<()> {
     let (at, mt) = (accessed.spec(), modified.spec());
     Ok(utimensat(nix::fcntl::AT_FDCWD, path, &at, &mt, UtimensatFlags::FollowSymlink)?)
-}
-
-/// Year, month (1 to 12), day, hour, minute, second of the node's time zone as seconds since the epoch; Python's
-/// `time.mktime`.
-#[expect(unsafe_code, reason = "mktime is the only reader of the zone database that every libc agrees with")]
-pub fn from_local(civil: [i32; 6]) -> Option<i64> {
-    let [year, month, day, hour, minute, second] = civil;
-    // SAFETY: an all-zero `tm` is valid, and the pointer is to a live one.
-    let seconds = unsafe {
-        let mut tm: nix::libc::tm = std::mem::zeroed();
-        tm.tm_year = year.checked_sub(1900)?;
-        tm.tm_mon = month - 1;
-        tm.tm_mday = day;
-        tm.tm_hour = hour;
-        tm.tm_min = minute;
-        tm.tm_sec = second;
-        tm.tm_isdst = -1;
-        nix::libc::mktime(&raw mut tm)
-    };
-    (seconds != -1).then_some(seconds)
 }

@@ -1,8 +1,8 @@
 //! `strftime` and `strptime` in the C locale, on broken-down times.
 
 use super::time::{civil_from_days, days_from_civil};
-use super::zone::Offset;
 use crate::plan::{Clock, Timestamp};
+use crate::sys::zone::Offset;
 use std::fmt::Write;
 
 const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
@@ -438,7 +438,7 @@ impl Parsed {
 mod tests {
     //! Expected values: `time.strftime` and `datetime.strptime` of CPython 3.11 in the C locale.
     use super::{Moment, strftime, strptime};
-    use crate::vars::zone::Offset;
+    use crate::sys::zone::Offset;
 
     fn at(instant: i64) -> Moment {
         Moment { instant, micro: 0, offset: Some(Offset { seconds: 0, name: "UTC".to_owned() }) }

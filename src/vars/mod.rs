@@ -41,7 +41,6 @@ pub mod time;
 mod value;
 pub mod vault;
 mod version;
-mod zone;
 
 pub use compare::{TextKey, too_deep};
 pub use env::Env;

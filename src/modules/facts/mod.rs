@@ -22,6 +22,7 @@ pub(super) use local::from_json;
 use crate::plan::{Data, Key, Map};
 use crate::sys::command::{Command, Output, Runner};
 use crate::sys::order;
+use crate::vars::glob_matches;
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -382,7 +383,7 @@ fn chosen(gather_subset: &[String]) -> Result<HashSet<&'static str>, String> {
 
 /// Python's `fnmatch`: `*`, `?` and `[...]`, anchored.
 fn matches(pattern: &str, name: &str) -> bool {
-    glob::Pattern::new(pattern).map_or(pattern == name, |p| p.matches(name))
+    glob_matches(pattern, name)
 }
 
 /// The trimmed text, or `NA`.

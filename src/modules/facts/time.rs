@@ -10,7 +10,7 @@ const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday",
 pub(super) fn date_time(_: &Source) -> Map {
     let (seconds, micros) = clock::now();
     let now = clock::local(seconds);
-    let utc = utc(seconds);
+    let utc = clock::utc(seconds);
     let monday_based = (i32::from(now.weekday) + 6) % 7;
     let week = (i32::from(now.yearday) + 7 - monday_based) / 7;
     let date = format!("{:04}-{:02}-{:02}", now.year, now.month, now.day);
@@ -49,25 +49,6 @@ fn summer_zone(now: &Local, seconds: i64) -> String {
     let winter = clock::local(january);
     let summer = clock::local(january + 182 * 86400);
     if winter.offset > summer.offset { winter.zone } else { summer.zone }
-}
-
-/// A moment in UTC, by the calendar alone.
-fn utc(seconds: i64) -> Local {
-    let (day, rest) = (seconds.div_euclid(86400), seconds.rem_euclid(86400));
-    let date = super::super::user::date(day);
-    let mut parts = date.split('-').filter_map(|p| p.parse::<i32>().ok());
-    let mut part = || parts.next().unwrap_or_default();
-    let small = |n: i32| u8::try_from(n).unwrap_or_default();
-    let rest = i32::try_from(rest).unwrap_or_default();
-    Local {
-        year: part(),
-        month: small(part()),
-        day: small(part()),
-        hour: small(rest / 3600),
-        minute: small(rest / 60 % 60),
-        second: small(rest % 60),
-        ..Local::default()
-    }
 }
 
 pub(super) fn loadavg(source: &Source) -> Map {

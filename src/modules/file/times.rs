@@ -119,13 +119,13 @@ fn parse(text: &str, format: &str) -> Result<i64, String> {
     if !rest.is_empty() {
         return Err(format!("unconverted data remains: {}", String::from_utf8_lossy(rest)));
     }
-    let days = crate::vars::time::days_from_civil(civil[0], civil[1] as u8, civil[2] as u8);
-    let exists = crate::vars::time::civil_from_days(days)
+    let days = clock::days_from_civil(civil[0], civil[1] as u8, civil[2] as u8);
+    let exists = clock::civil_from_days(days)
         .is_some_and(|(_, month, day)| (i32::from(month), i32::from(day)) == (civil[1], civil[2]));
     if !exists {
         return Err("day is out of range for month".to_owned());
     }
-    utime::from_local(civil).ok_or_else(|| "mktime argument out of range".to_owned())
+    clock::from_local(civil).ok_or_else(|| "mktime argument out of range".to_owned())
 }
 
 /// Up to `width` digits off the front, and whether there were fewer.

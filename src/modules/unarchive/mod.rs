@@ -12,6 +12,7 @@ use super::{Context, Diff, Failure, Outcome, download, exec, paths};
 use crate::plan::{Data, Map};
 use crate::spec::Args;
 use crate::sys::command::Command;
+use crate::vars::glob_matches;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -200,7 +201,7 @@ impl Job<'_> {
 
 /// Whether a name matches one of these shell patterns.
 fn matches(patterns: &[String], name: &str) -> bool {
-    patterns.iter().any(|p| p == name || glob::Pattern::new(p).is_ok_and(|p| p.matches(name)))
+    patterns.iter().any(|p| p == name || glob_matches(p, name))
 }
 
 /// A failure of the archive itself.

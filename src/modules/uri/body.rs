@@ -3,6 +3,7 @@
 use crate::modules::params::{Params, os_text, plain};
 use crate::modules::{Context, Failure, copy, json};
 use crate::plan::{Data, Map};
+use crate::sys::order;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -84,7 +85,7 @@ fn multipart(ctx: &Context, body: &Data) -> Result<Body, Failure> {
         return Err(Failure::new(format!("body must be mapping, cannot be type {}", body.type_name())));
     };
     let mut fields: Vec<(String, &Data)> = fields.iter().map(|(k, v)| (plain(k), v)).collect();
-    fields.sort_by(|a, b| a.0.cmp(&b.0));
+    order::by(&mut fields, |a, b| a.0.cmp(&b.0));
     let mut parts = Vec::new();
     for (name, value) in fields {
         parts.push(part(ctx, &name, value)?);

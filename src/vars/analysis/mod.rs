@@ -10,6 +10,7 @@ use super::jinja::look::{constant, extracted, named, parts, positional};
 use super::jinja::{Argument, Expr, Kind, Node, Part, Statement, Style, Target, double_backslashes, normalise, parse};
 use super::templar::{Rendering, header};
 use super::value::Value;
+use crate::sys::order;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -196,7 +197,7 @@ impl Walk {
     }
 
     fn inner(&mut self, names: &[&str], run: impl FnOnce(&mut Walk)) {
-        self.scopes.push(names.iter().map(|n| Rc::from(*n)).collect());
+        self.scopes.push(order::set(names.iter().map(|n| Rc::from(*n))));
         run(self);
         self.scopes.pop();
     }

@@ -2,8 +2,8 @@
 
 use super::args::{flag, given, soft, unless_none};
 use super::number::parse_float;
+use crate::sys::zone::{self, Offset};
 use crate::vars::calendar::{self, Moment};
-use crate::vars::zone::{self, Offset};
 use crate::vars::{CallArgs, Env, Outcome, TemplateError, Value};
 use std::time::{SystemTime, UNIX_EPOCH};
 

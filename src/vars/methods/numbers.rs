@@ -2,13 +2,13 @@
 
 use super::unknown;
 use crate::plan::{Clock, Timestamp};
+use crate::sys::zone::Offset;
 use crate::vars::calendar::{self, Moment};
 use crate::vars::env::Env;
 use crate::vars::error::{Outcome, TemplateError};
 use crate::vars::object::CallArgs;
 use crate::vars::time;
 use crate::vars::value::Value;
-use crate::vars::zone::Offset;
 
 /// Methods of integers and bools.
 pub const INT: &[&str] = &["as_integer_ratio", "bit_count", "bit_length", "conjugate", "to_bytes"];

@@ -1,9 +1,15 @@
 //! The node's time zone: `/etc/localtime` as zoneinfo files are laid out (RFC 9636), without the C library's help.
 
-use std::cell::OnceCell;
+use super::clock::{civil_from_days, days_from_civil};
+use std::cell::RefCell;
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
+use std::rc::Rc;
 
 /// Bytes of a zoneinfo file; the largest known is 4 kB.
 const ZONE_FILE: u64 = 256 << 10;
+/// Guesses at an instant until only a skipped hour is left to explain them.
+const ROUNDS: usize = 6;
 
 /// One kind of local time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,28 +52,48 @@ enum Day {
     Zero(i64),
 }
 
-/// The zone of this node: `TZ`, else `/etc/localtime`, else UTC.
-pub fn local() -> Zone {
-    thread_local! {
-        static ZONE: OnceCell<Zone> = const { OnceCell::new() };
-    }
-    ZONE.with(|zone| zone.get_or_init(load).clone())
+thread_local! {
+    /// The zone that was read last, and of which file it is.
+    static KNOWN: RefCell<Option<(Stamp, Rc<Zone>)>> = const { RefCell::new(None) };
 }
 
-fn load() -> Zone {
+/// What tells one zoneinfo file from another, and from what it was before.
+#[derive(PartialEq, Eq)]
+struct Stamp {
+    file: (u64, u64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(meta: &Metadata) -> Stamp {
+        Stamp { file: (meta.dev(), meta.ino()), changed: (meta.ctime(), meta.ctime_nsec()) }
+    }
+}
+
+/// The zone of this node: `TZ`, else `/etc/localtime`, else UTC. A task may change it while others run.
+pub fn local() -> Rc<Zone> {
     let path = match std::env::var("TZ") {
-        Ok(name) if name.is_empty() => return Zone::utc(),
+        Ok(name) if name.is_empty() => return Rc::new(Zone::utc()),
         Ok(name) => {
             let name = name.trim_start_matches(':').to_owned();
             if let Some(rule) = (!name.contains('/')).then(|| Rule::parse(&name)).flatten() {
-                return Zone { rule: Some(rule), ..Zone::default() };
+                return Rc::new(Zone { rule: Some(rule), ..Zone::default() });
             }
             if name.starts_with('/') { name } else { format!("/usr/share/zoneinfo/{name}") }
         }
         Err(_) => "/etc/localtime".to_owned(),
     };
-    let bytes = std::fs::metadata(&path).ok().filter(|m| m.len() <= ZONE_FILE).and_then(|_| std::fs::read(&path).ok());
-    bytes.and_then(|b| Zone::parse(&b)).unwrap_or_else(Zone::utc)
+    let Some(meta) = fs::metadata(&path).ok().filter(|m| m.len() <= ZONE_FILE) else { return Rc::new(Zone::utc()) };
+    let stamp = Stamp::of(&meta);
+    KNOWN.with_borrow_mut(|known| match known {
+        Some((of, zone)) if *of == stamp => Rc::clone(zone),
+        _ => {
+            let read = fs::read(&path).ok().and_then(|bytes| Zone::parse(&bytes));
+            let zone = Rc::new(read.unwrap_or_else(Zone::utc));
+            *known = Some((stamp, Rc::clone(&zone)));
+            zone
+        }
+    })
 }
 
 impl Zone {
@@ -101,6 +127,21 @@ impl Zone {
         }
         let kind = passed.checked_sub(1).map_or(0, |last| self.transitions[last].1);
         self.kinds.get(kind).cloned().unwrap_or(Offset { seconds: 0, name: "UTC".to_owned() })
+    }
+
+    /// The instant at which clocks here show `shown`, in seconds as if they ran on UTC. Of two such instants it is the
+    /// one that glibc's `mktime` finds; clocks that skip `shown` count as if they had been put forward already.
+    pub fn instant(&self, shown: i64) -> i64 {
+        let guess = |instant: i64| shown - i64::from(self.at(instant).seconds);
+        let (mut before, mut found) = (shown, guess(shown));
+        for _ in 0..ROUNDS {
+            let next = guess(found);
+            if next == found {
+                return found;
+            }
+            (before, found) = (found, next);
+        }
+        found.max(before)
     }
 }
 
@@ -172,7 +213,7 @@ impl Rule {
     fn at(&self, instant: i64) -> Offset {
         let Some((summer, start, end)) = &self.summer else { return self.standard.clone() };
         let local = instant + i64::from(self.standard.seconds);
-        let Some((year, ..)) = super::time::civil_from_days(local.div_euclid(86_400)) else {
+        let Some((year, ..)) = civil_from_days(local.div_euclid(86_400)) else {
             return self.standard.clone();
         };
         let begins = start.instant(year) - i64::from(self.standard.seconds);
@@ -204,7 +245,7 @@ impl Turn {
 
     /// Seconds from the epoch to this turn in `year`, as local clocks read.
     fn instant(&self, year: i32) -> i64 {
-        let first = super::time::days_from_civil(year, 1, 1);
+        let first = days_from_civil(year, 1, 1);
         let days = match self.day {
             Day::Zero(n) => first + n,
             Day::Julian(n) => {
@@ -212,12 +253,12 @@ impl Turn {
                 first + n - 1 + i64::from(leap && n >= 60)
             }
             Day::Week(month, week, day) => {
-                let start = super::time::days_from_civil(year, month, 1);
+                let start = days_from_civil(year, month, 1);
                 // 1970-01-01 was a Thursday.
                 let weekday = (start + 4).rem_euclid(7);
                 let mut found = start + (i64::from(day) - weekday).rem_euclid(7) + 7 * (i64::from(week) - 1);
                 let (next_year, next) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
-                while found >= super::time::days_from_civil(next_year, next, 1) {
+                while found >= days_from_civil(next_year, next, 1) {
                     found -= 7;
                 }
                 found
@@ -269,6 +310,19 @@ mod tests {
         let south = Rule::parse("<-03>3<-02>,M10.1.0/0,M2.3.0/0").expect("a rule");
         assert_eq!(south.at(1_719_792_000).seconds, -10_800);
         assert_eq!(south.at(1_704_067_200).seconds, -7_200);
+    }
+
+    #[test]
+    fn clocks_are_read_as_mktime_reads_them() {
+        let zone = |rule: &str| Zone { rule: Rule::parse(rule), ..Zone::default() };
+        let (berlin, york) = (zone("CET-1CEST,M3.5.0,M10.5.0/3"), zone("EST5EDT,M3.2.0,M11.1.0"));
+        // 2024: an ordinary day, the hour that is skipped, and the hour that comes twice.
+        let (day, half) = (86_400, 2 * 3600 + 1800);
+        let (june, march, october) = (19_875 * day, 19_813 * day + half, 20_023 * day + half);
+        assert_eq!([june, march, october].map(|t| berlin.instant(t)), [1_717_192_800, 1_711_848_600, 1_729_992_600]);
+        let (march, november) = (19_792 * day + half, 20_030 * day + half - 3600);
+        assert_eq!([june, march, november].map(|t| york.instant(t)), [1_717_214_400, 1_710_055_800, 1_730_611_800]);
+        assert_eq!(Zone::utc().instant(june), june);
     }
 
     #[test]
