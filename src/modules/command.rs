@@ -250,3 +250,22 @@ fn any_beneath(directory: &Path, parts: &[&str]) -> bool {
         visible && glob_matches(part, &text) && any_beneath(&directory.join(&name), rest)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_find_what_pythons_glob_finds() {
+        let root = tempfile::tempdir().expect("a directory");
+        std::fs::create_dir_all(root.path().join("a/.hidden")).expect("directories");
+        std::fs::write(root.path().join("a/x[1].conf"), "").expect("a file");
+        std::os::unix::fs::symlink("/no/such", root.path().join("a/dangling")).expect("a link");
+        for found in ["a/*.conf", "?/x[[]1].conf", "*/dang*", "**/x*", "a/.h*", "[!b]/", "*/dangling"] {
+            assert!(any(found, Some(root.path())), "{found}");
+        }
+        for missing in ["a/*hidden", "*.conf", "a/x[1].con?", "a/x*/", "b/*", "a/x*/y", "a/[x"] {
+            assert!(!any(missing, Some(root.path())), "{missing}");
+        }
+    }
+}
