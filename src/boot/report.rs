@@ -13,8 +13,11 @@ pub struct Sender {
     pub serial: u64,
 }
 
-/// Leaves the report of a boot that has ended.
+/// Leaves the report of a boot that has ended; with `--no-resume` Slurm is left alone.
 pub fn leave(session: &mut Session) {
+    if session.options.no_resume {
+        return;
+    }
     let (Some(field), Some(sender)) = (session.config.report, session.sender.take()) else { return };
     let report = Report {
         serial: sender.serial,

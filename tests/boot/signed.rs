@@ -425,10 +425,12 @@ fn a_report_is_left_where_it_is_wanted_and_is_the_nodes_own() {
         assert_eq!((report.state.as_str(), report.serial), ("ready", signed.now));
         assert!(report.is_by(word, &ReportKey::of_exporter(&signed.key, &signed.recipient.recipient()), "n0"));
     }
-    // A check leaves none; Slurm's saying no is told, and fails nothing.
+    // A check leaves none, nor does a boot that is to leave Slurm alone; Slurm's saying no is told, and fails nothing.
     fs::remove_file(signed.bench.path("bin/calls")).unwrap();
     signed.bench.boot(&["--check"]);
     assert_eq!(updates(&signed.bench), [""; 0]);
+    signed.bench.boot(&["--no-resume"]).ready();
+    assert_eq!(updates(&signed.bench), [""; 0], "--no-resume leaves Slurm alone");
     let refusing = format!("case $1 in -o) echo '{shows}' ;; *) echo 'Access denied' >&2; exit 1 ;; esac\n");
     signed.bench.program("scontrol", &refusing);
     let boot = signed.boot();
