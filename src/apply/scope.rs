@@ -384,15 +384,6 @@ impl Variables for FactView {
         names.dedup();
         names
     }
-    fn host(&self, _: &str) -> Option<Rc<dyn Variables>> {
-        None
-    }
-    fn hosts(&self) -> Vec<String> {
-        Vec::new()
-    }
-    fn facts(&self) -> Option<Rc<dyn Variables>> {
-        None
-    }
 }
 
 /// The part of a host name before its first dot.

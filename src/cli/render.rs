@@ -177,15 +177,6 @@ impl Variables for Scope {
     fn names(&self) -> Vec<String> {
         self.vars.keys().cloned().collect()
     }
-    fn host(&self, _: &str) -> Option<Rc<dyn Variables>> {
-        None
-    }
-    fn hosts(&self) -> Vec<String> {
-        Vec::new()
-    }
-    fn facts(&self) -> Option<Rc<dyn Variables>> {
-        None
-    }
 }
 
 impl Files for Scope {

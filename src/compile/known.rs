@@ -24,15 +24,6 @@ impl Variables for Known {
     fn names(&self) -> Vec<String> {
         self.0.keys().filter_map(|k| k.as_str().map(str::to_owned)).collect()
     }
-    fn host(&self, _: &str) -> Option<Rc<dyn Variables>> {
-        None
-    }
-    fn hosts(&self) -> Vec<String> {
-        Vec::new()
-    }
-    fn facts(&self) -> Option<Rc<dyn Variables>> {
-        None
-    }
 }
 
 impl Files for Known {

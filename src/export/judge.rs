@@ -130,7 +130,4 @@ impl Variables for Probe<'_> {
     fn hosts(&self) -> Vec<String> {
         self.scope.hosts()
     }
-    fn facts(&self) -> Option<Rc<dyn Variables>> {
-        None
-    }
 }

@@ -113,9 +113,6 @@ impl Variables for Scope {
     fn hosts(&self) -> Vec<String> {
         self.world.inventory.hosts().map(|h| self.world.inventory.name(h).to_owned()).collect()
     }
-    fn facts(&self) -> Option<Rc<dyn Variables>> {
-        None
-    }
 }
 
 impl Files for World {

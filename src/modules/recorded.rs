@@ -10,7 +10,6 @@ use crate::vars::{Files, Templar, Var, Variables};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 /// No variables, and no files.
 pub struct Nothing;
@@ -21,15 +20,6 @@ impl Variables for Nothing {
     }
     fn names(&self) -> Vec<String> {
         Vec::new()
-    }
-    fn host(&self, _: &str) -> Option<Rc<dyn Variables>> {
-        None
-    }
-    fn hosts(&self) -> Vec<String> {
-        Vec::new()
-    }
-    fn facts(&self) -> Option<Rc<dyn Variables>> {
-        None
     }
 }
 

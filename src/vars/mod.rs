@@ -77,13 +77,19 @@ pub trait Variables {
     fn get(&self, name: &str) -> Option<Var>;
     /// All names, for `vars` and the varnames lookup.
     fn names(&self) -> Vec<String>;
-    /// `hostvars[host]`: that host's variables.
-    fn host(&self, host: &str) -> Option<Rc<dyn Variables>>;
+    /// `hostvars[host]`: that host's variables; `None` where no other host is known.
+    fn host(&self, _host: &str) -> Option<Rc<dyn Variables>> {
+        None
+    }
     /// The hosts of `hostvars`, in inventory order.
-    fn hosts(&self) -> Vec<String>;
+    fn hosts(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// `ansible_facts`: this node's facts by their names without prefix, each computed only when it is asked for.
     /// Evaluation shows it as a dictionary; `None` when no facts were gathered.
-    fn facts(&self) -> Option<Rc<dyn Variables>>;
+    fn facts(&self) -> Option<Rc<dyn Variables>> {
+        None
+    }
 }
 
 /// Files as roles name them: relative names are searched for as Ansible does (`templates/`, `files/`, `vars/` of the

@@ -36,9 +36,6 @@ impl Variables for Host {
     fn hosts(&self) -> Vec<String> {
         self.hosts.iter().map(|(n, _)| n.clone()).collect()
     }
-    fn facts(&self) -> Option<Rc<dyn Variables>> {
-        None
-    }
 }
 
 /// Templates by name.

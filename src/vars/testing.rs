@@ -1,7 +1,6 @@
 //! An empty scope for unit tests of filters and lookups.
 
 use super::{Env, Files, Var, Variables};
-use std::rc::Rc;
 
 struct Nothing;
 
@@ -11,15 +10,6 @@ impl Variables for Nothing {
     }
     fn names(&self) -> Vec<String> {
         Vec::new()
-    }
-    fn host(&self, _: &str) -> Option<Rc<dyn Variables>> {
-        None
-    }
-    fn hosts(&self) -> Vec<String> {
-        Vec::new()
-    }
-    fn facts(&self) -> Option<Rc<dyn Variables>> {
-        None
     }
 }
 
