@@ -155,6 +155,8 @@ impl Compiler<'_> {
             for role in self.open_roles(scope, &name) {
                 self.use_role(scope, name_node, &role, &wanted);
             }
+        } else if !task.keywords.when.is_empty() && self.is_foreign(scope, &name) {
+            self.foreign_role(scope, name_node, &name);
         } else {
             self.use_role(scope, name_node, &name, &wanted)?;
         }

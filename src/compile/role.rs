@@ -116,8 +116,28 @@ impl Compiler<'_> {
         Some(key)
     }
 
+    /// Whether a role is a collection's that is not at hand. Collections are installed beside a site's own files, and
+    /// often not where a bundle is built.
+    pub fn is_foreign(&self, scope: &Scope, name: &str) -> bool {
+        let asking = scope.role_paths.first().map(String::as_str);
+        is_of_collection(name)
+            && self.collection_role(scope, name).is_none()
+            && find_role(self.tree, name, &self.playbook_dir, asking).is_err()
+    }
+
+    /// A condition may keep every node from such a role, as it does with Ansible: no reason to refuse all the others.
+    pub fn foreign_role(&mut self, scope: &Scope, node: &Node, name: &str) {
+        if scope.never {
+            return;
+        }
+        let message = format!("there is no role `{name}`: a node on which this condition holds fails here");
+        let hint =
+            format!("if any does, copy it to roles/{name}, or give its collection's directory with --roles-path");
+        self.warning_hint(scope, node, Code::COLLECTION_ROLE, (message, hint));
+    }
+
     fn no_role(&mut self, scope: &Scope, node: &Node, (name, tried): (&str, Vec<String>)) {
-        let collection = name.split('.').count() >= 3;
+        let collection = is_of_collection(name);
         let code = if collection { Code::COLLECTION_ROLE } else { Code::ROLE_NOT_FOUND };
         let message = format!("there is no role `{name}`");
         let mut diagnostic = Diagnostic::error(code, &scope.file, message).at(location(node));
@@ -364,4 +384,9 @@ fn prefix(dir: &str) -> String {
 /// A name without its extension, as `*_from` and the plan use it.
 fn stem_of(name: &str) -> &str {
     name.strip_suffix(".yml").or_else(|| name.strip_suffix(".yaml")).unwrap_or(name)
+}
+
+/// Whether a name is `namespace.collection.role`.
+fn is_of_collection(name: &str) -> bool {
+    name.split('.').count() >= 3
 }
