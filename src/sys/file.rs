@@ -400,7 +400,7 @@ mod tests {
         let (old, new) = (vec![b'o'; 300_000], vec![b'n'; 300_000]);
         replace(&path, &old, &look(0o644)).unwrap();
         for round in 0..20u64 {
-            let mut child = crate::sys::child::Child::spawn({
+            let mut child = crate::sys::child::Child::spawn(None, {
                 let (path, old, new) = (path.clone(), old.clone(), new.clone());
                 move |_socket| loop {
                     replace(&path, &new, &look(0o644)).expect("the directory is there");

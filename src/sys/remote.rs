@@ -10,7 +10,7 @@ use nix::sys::stat::{Mode, fstatat};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::time::Instant;
 
@@ -52,7 +52,11 @@ pub struct Entry {
 impl Remote {
     /// Opens `tree` and reads it as `user` (uid and gid; 0 stays root). A call that hangs is left at `deadline`.
     pub fn open(tree: Tree, user: (u32, u32), deadline: Instant) -> io::Result<Remote> {
-        let mut child = Child::spawn(|socket| serve(tree, user, socket))?;
+        let given = match &tree {
+            Tree::Directory(root) => Some(root.as_raw_fd()),
+            _ => None,
+        };
+        let mut child = Child::spawn(given, |socket| serve(tree, user, socket))?;
         child.set_deadline(deadline);
         answer(&mut child, 0)?;
         Ok(Remote { child })

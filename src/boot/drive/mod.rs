@@ -63,7 +63,7 @@ impl Drive {
 
     /// A file's bytes, at most `limit`; none where the drive does not have it.
     pub(super) fn read(&self, path: &str, limit: u64) -> io::Result<Option<Vec<u8>>> {
-        let mut child = Child::spawn(|mut socket| {
+        let mut child = Child::spawn(None, |mut socket| {
             let answer = File::open(&self.device).and_then(|file| {
                 become_user(NOBODY.0, NOBODY.1)?;
                 read(&file, path, limit)
