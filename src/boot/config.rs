@@ -1,5 +1,6 @@
 //! `/etc/compute-init/config.yaml`: what a site may set, with defaults, and every mistake in it at once.
 
+use crate::plan::status::State;
 use crate::plan::{Data, limits};
 use crate::sys::file::read_bounded;
 use crate::sys::order;
@@ -27,6 +28,8 @@ pub struct Config {
     pub identity: PathBuf,
     /// `resume`.
     pub resume: Policy,
+    /// `retry`.
+    pub retry: Retry,
     /// `report`: the field of Slurm's record of the node that takes a report of each boot; `None` leaves none.
     pub report: Option<&'static str>,
     /// `deadlines`.
@@ -102,6 +105,28 @@ pub enum Policy {
     Always,
 }
 
+/// Which ends of a boot are tried again after a while, without anybody's doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// What was out of reach, and what the control node had not set up yet.
+    All,
+    /// What was out of reach.
+    Unreachable,
+    /// None.
+    Never,
+}
+
+impl Retry {
+    /// Whether a boot that ended in `state` is tried again.
+    pub fn after(self, state: State) -> bool {
+        match state {
+            State::Unreachable => self != Retry::Never,
+            State::Unconfigured => self == Retry::All,
+            _ => false,
+        }
+    }
+}
+
 /// Time for each stage that waits for somebody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadlines {
@@ -135,6 +160,7 @@ impl Default for Config {
             require_signed_export: None,
             identity: "/etc/compute-init/identity".into(),
             resume: Policy::Owned,
+            retry: Retry::All,
             report: None,
             deadlines: Deadlines {
                 metadata: Duration::from_secs(120),
@@ -204,6 +230,7 @@ impl Reader {
             "require_signed_export",
             "identity",
             "resume",
+            "retry",
             "report",
             "deadlines",
             "state_dir",
@@ -221,6 +248,7 @@ impl Reader {
                 "require_signed_export" => set(&mut config.require_signed_export, self.truth(value).map(Some)),
                 "identity" => set(&mut config.identity, self.path(value)),
                 "resume" => set(&mut config.resume, self.policy(value)),
+                "retry" => set(&mut config.retry, self.retry(value)),
                 "report" => set(&mut config.report, self.field(value).map(Some)),
                 "deadlines" => self.deadlines(value, &mut config.deadlines),
                 "state_dir" => set(&mut config.state_dir, self.path(value)),
@@ -304,6 +332,15 @@ impl Reader {
         }
     }
 
+    fn retry(&mut self, node: &Node) -> Option<Retry> {
+        match node.as_str() {
+            Some("all") => Some(Retry::All),
+            Some("unreachable") => Some(Retry::Unreachable),
+            Some("never") => Some(Retry::Never),
+            _ => self.mistake(node, "retry is all, unreachable or never"),
+        }
+    }
+
     fn field(&mut self, node: &Node) -> Option<&'static str> {
         match ["comment", "extra"].into_iter().find(|field| node.as_str() == Some(field)) {
             None => self.mistake(node, "report is comment or extra: a field of Slurm's record of the node"),
@@ -364,7 +401,8 @@ fn set<T>(place: &mut T, value: Option<T>) {
     }
 }
 
-fn seconds(text: &str) -> Option<u64> {
+/// The seconds of `90s`, `10m`, `12h` or `7d`.
+pub fn seconds(text: &str) -> Option<u64> {
     let unit = text.len().checked_sub(1).filter(|at| text.is_char_boundary(*at))?;
     let (number, unit) = text.split_at(unit);
     let factor = match unit {
@@ -379,7 +417,7 @@ fn seconds(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Config, MetadataSource, Policy, Stale, parse};
+    use super::{Config, MetadataSource, Policy, Retry, Stale, parse};
     use std::time::Duration;
 
     #[test]
@@ -396,6 +434,7 @@ export: {source: 'nfs://10.0.0.1/x', path: /x, uid: 0, gid: 5, stale: 12h, jitte
 require_signed_export: false
 identity: /i
 resume: always
+retry: unreachable
 report: extra
 deadlines: {metadata: 5, mount: 10m, stage: 7s, apply: 1h, resume: 1d}
 state_dir: /s
@@ -410,13 +449,14 @@ sentinel:
         assert_eq!(config.export.jitter, Some(Duration::from_secs(20)));
         assert_eq!((config.require_signed_export, config.identity.to_str()), (Some(false), Some("/i")));
         assert_eq!((config.resume, config.report), (Policy::Always, Some("extra")));
+        assert_eq!(config.retry, Retry::Unreachable);
         assert_eq!(config.deadlines.mount, Duration::from_secs(600));
         assert_eq!(config.sentinel, None);
     }
 
     #[test]
     fn all_mistakes_are_told_at_once_with_their_lines() {
-        let text = b"resume: allways\ndeadline: {mount: 5}\nexport:\n  uid: root\n  stael: 5m\ndeadlines: {mount: 0, stage: 5y}\nstate_dir: ../x\nreport: yes\nmetadata: {sources: [ftp://x]}\n";
+        let text = b"resume: allways\ndeadline: {mount: 5}\nexport:\n  uid: root\n  stael: 5m\ndeadlines: {mount: 0, stage: 5y}\nstate_dir: ../x\nreport: yes\nmetadata: {sources: [ftp://x]}\nretry: always\n";
         let mistakes = parse("config.yaml", text).unwrap_err();
         let wanted = [
             "config.yaml:1: resume is owned",
@@ -428,6 +468,7 @@ sentinel:
             "config.yaml:7: an absolute path",
             "config.yaml:8: report is comment or extra",
             "config.yaml:9: neither config-drive",
+            "config.yaml:10: retry is all, unreachable or never",
         ];
         assert_eq!(mistakes.len(), wanted.len(), "{mistakes:#?}");
         for (mistake, wanted) in mistakes.iter().zip(wanted) {

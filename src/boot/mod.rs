@@ -32,7 +32,7 @@ pub use stop::Stop;
 
 use crate::apply::FactSource;
 use crate::plan::status::{EXIT_BUSY, EXIT_MACHINE, State, Status};
-use crate::sys::command::{Recorder, Runner};
+use crate::sys::command::{Command, Recorder, Runner};
 use crate::sys::file::{self, Look};
 use crate::sys::lock::{Lock, LockError};
 use crate::sys::mount::{Writable, furnish};
@@ -45,6 +45,10 @@ use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::rc::Rc;
+use std::time::Duration;
+
+/// How long systemd may take to be told of a timer.
+const ARMING: Duration = Duration::from_secs(30);
 
 /// What a boot uses of the world.
 pub struct World<'a> {
@@ -143,7 +147,8 @@ fn locked(options: &Options, host: String, outside: Outside, world: World) -> Fi
     };
     let recorder = Recorder::new(runner);
     let mut session = Session::new(options, config, host, &recorder, out);
-    if let Err(e) = write_status(&session) {
+    // Until it is known how this boot ends, nothing is tried again: a retry would end this boot to start another.
+    if let Err(e) = write_status(&session).and_then(|()| mark_retry(&session, false)) {
         return machine_error(session.out(), &format!("writing status.json: {e}"));
     }
     let result = match (disabled, mistakes.is_empty()) {
@@ -174,11 +179,14 @@ fn conclude(session: &mut Session, result: Result<(), Stop>) -> Finished {
     let mut code = state.exit_code();
     if session.reports() {
         let left = write_status(session)
-            .and_then(|()| mark_retry(session, state == State::Unreachable))
+            .and_then(|()| mark_retry(session, session.config.retry.after(state)))
             .and_then(|()| if code == 0 { write_sentinel(session) } else { Ok(()) });
         if let Err(e) = left {
             session.line(&format!("writing status.json or the sentinel: {e}"));
             code = code.max(EXIT_MACHINE);
+        }
+        if code == 0 && session.config.retry.after(state) {
+            arm_retry(session);
         }
         report::leave(session);
     }
@@ -213,6 +221,9 @@ fn write_status(session: &Session) -> io::Result<()> {
 
 /// The mark that has compute-init-retry.timer start another boot.
 fn mark_retry(session: &Session, retry: bool) -> io::Result<()> {
+    if !session.reports() {
+        return Ok(());
+    }
     let path = session.config.run_dir.join("retry");
     if retry {
         return file::replace(&path, b"", &Look { mode: 0o644, ..Look::default() });
@@ -221,6 +232,20 @@ fn mark_retry(session: &Session, retry: bool) -> io::Result<()> {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
         _ => Ok(()),
     }
+}
+
+/// Starts the timer that looks at the mark. A unit that failed does so by itself; what ends well and is to be tried again
+/// all the same has to ask for it.
+fn arm_retry(session: &mut Session) {
+    let command = Command::new(["systemctl", "--no-block", "start", "compute-init-retry.timer"]);
+    let said = match session.runner.run(&Command { timeout: Some(ARMING), ..command }) {
+        Ok(output) if output.rc == 0 => "tried again in two minutes, by compute-init-retry.timer".to_owned(),
+        Ok(output) => {
+            format!("not tried again by itself: systemctl: {}", String::from_utf8_lossy(&output.stderr).trim_end())
+        }
+        Err(e) => format!("not tried again by itself: {e}"),
+    };
+    session.line(&said);
 }
 
 fn write_sentinel(session: &Session) -> io::Result<()> {

@@ -16,6 +16,54 @@ fn an_export_that_is_not_there_yet_leaves_the_node_alone() {
     bench.refused(&[], "unconfigured", 0, "has no hostvars yet");
 }
 
+/// The unit has ended well, so nothing else would start it again.
+#[test]
+fn an_export_that_comes_later_is_looked_for_again() {
+    let bench = Bench::new();
+    let log = bench.path("asked");
+    let asked = || fs::read_to_string(&log).unwrap_or_default();
+    bench.program("systemctl", &format!("echo \"$@\" >> {}\n", log.display()));
+    bench.refused(&["--export", "/none/there"], "unconfigured", 0, "tried again in two minutes");
+    assert_eq!(asked(), "--no-block start compute-init-retry.timer\n");
+    // A check leaves nothing behind; what is out of reach fails, and systemd sees to the timer.
+    fs::remove_file(bench.path("run/retry")).unwrap();
+    assert_eq!(bench.boot(&["--check", "--export", "/none/there"]).code, 0);
+    bench.config("deadlines: {mount: 1}\n");
+    let away = bench.boot(&["--export", "nfs://control.invalid/exports/cluster"]);
+    assert_eq!((away.code, bench.path("run/retry").exists()), (4, true), "{}", away.out);
+    assert_eq!(asked().lines().count(), 1);
+    // The mark goes with the boot that needs it no more.
+    bench.boot(&[]).ready();
+    assert!(!bench.path("run/retry").exists() && asked().lines().count() == 1);
+}
+
+#[test]
+fn what_is_tried_again_is_the_sites_choice() {
+    let bench = Bench::new();
+    bench.program("systemctl", "exit 0\n");
+    for (retry, unconfigured, unreachable) in
+        [("all", true, true), ("unreachable", false, true), ("never", false, false)]
+    {
+        bench.config(&format!("retry: {retry}\ndeadlines: {{mount: 1}}\n"));
+        let boot = bench.boot(&["--export", "/none/there"]);
+        assert_eq!((boot.code, bench.path("run/retry").exists()), (0, unconfigured), "{retry}: {}", boot.out);
+        let boot = bench.boot(&["--export", "nfs://control.invalid/x"]);
+        assert_eq!((boot.code, bench.path("run/retry").exists()), (4, unreachable), "{retry}: {}", boot.out);
+    }
+    bench.config("retry: sometimes\n");
+    let boot = bench.boot(&[]);
+    assert!(boot.code == 5 && boot.out.contains("retry is all, unreachable or never"), "{}", boot.out);
+    // A systemd that does not take it is not the end of a boot.
+    bench.config("");
+    bench.program("systemctl", "echo no such unit >&2; exit 5\n");
+    bench.refused(
+        &["--export", "/none/there"],
+        "unconfigured",
+        0,
+        "not tried again by itself: systemctl: no such unit",
+    );
+}
+
 #[test]
 fn metadata_without_a_control_node_is_unconfigured() {
     let bench = Bench::new();

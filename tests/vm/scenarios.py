@@ -31,7 +31,7 @@ CUT = f"""
   changed_when: false
 """
 # So that a retry need not be waited for two minutes.
-SOON = {"etc/systemd/system/compute-init-retry.timer.d/test.conf": (0o644, b"[Timer]\nOnActiveSec=\nOnActiveSec=10s\nAccuracySec=1s\n")}
+SOON = {"etc/systemd/system/compute-init-retry.timer.d/test.conf": (0o644, b"[Timer]\nOnActiveSec=\nOnActiveSec=10s\nAccuracySec=1s\nRandomizedDelaySec=0\n")}
 READY = "systemctl is-active compute-init; grep '\"state\"' /run/compute-init/status.json"
 LOGIN = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes -o ConnectTimeout=30 -q"
 
@@ -135,8 +135,9 @@ def control_late(lab):
 
 
 def export_late(lab):
-    """The control node does not export anything yet: exit 0; started again once it does, as sites do today, the node joins."""
+    """The control node does not export anything yet: exit 0, login up; once it exports, the node joins by itself."""
     lab.control.seed["etc/exports"] = (0o644, b"")
+    lab.node.seed.update(SOON)
     lab.start_control()
     lab.control_ready()
     lab.step("the control node serves, but exports nothing")
@@ -148,8 +149,8 @@ def export_late(lab):
     check(found["recap"]["changed"] == 0, "something was changed")
     login_is_up(lab)
     lab.control.must(f"echo '{laboratory.EXPORTS.strip()}' > /etc/exports && exportfs -ra")
-    lab.node.must("rm -f /var/lib/ansible-init.done && systemctl restart ansible-init", 600)
-    lab.joins()
+    lab.step("the control node exports")
+    joins_by_itself(lab)
 
 
 def power_cut(lab):
