@@ -5,6 +5,7 @@ use super::build::{Sealing, seal};
 use super::origin::Origin;
 use super::reexport::{self, Exported};
 use super::{Exit, Ui, install, tour};
+use crate::boot::config::seconds;
 use crate::bundle::{PublicKey, SigningKey, Trust, Verified};
 use crate::image::engine::{self, Become, Engine};
 use crate::image::hosts::{self, HostResult, Parcel, Ssh, Sudo};
@@ -16,7 +17,7 @@ use std::env;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Options of a fake build.
 #[derive(clap::Args)]
@@ -43,6 +44,10 @@ pub(super) struct Args {
     /// A configuration for ssh other than your own
     #[arg(long, value_name = "FILE", requires = "host")]
     ssh_config: Option<PathBuf>,
+    /// Give up on machines that take longer in all: seconds, or 90s, 10m, 2h
+    #[arg(long, value_name = "TIME", requires = "fake_build", conflicts_with = "root", default_value = "80m")]
+    #[arg(value_parser = time)]
+    deadline: Duration,
     /// Put the bundle before the current one back, and boot again
     #[arg(long, requires = "fake_build", conflicts_with_all = ["watch", "source"])]
     undo: bool,
@@ -215,6 +220,14 @@ pub(super) fn run(args: &Args, origin: &Origin, keys: Vec<SigningKey>, ui: &Ui) 
     }
 }
 
+/// A time as the node's own settings have it.
+fn time(text: &str) -> Result<Duration, String> {
+    match text.parse().ok().or_else(|| seconds(text)) {
+        Some(n) if (1..=30 * 86_400).contains(&n) => Ok(Duration::from_secs(n)),
+        _ => Err("a time from 1s to 30d is wanted: seconds, or 90s, 10m, 12h, 7d".to_owned()),
+    }
+}
+
 /// Whether a path lies in a directory, wherever links lead. What is not there yet lies where its directory is.
 fn holds(directory: &Path, path: &Path) -> bool {
     let there = path.ancestors().find_map(|above| above.canonicalize().ok());
@@ -278,10 +291,11 @@ fn deliver(
                 "" => ui.progress(line),
                 _ => ui.progress(&format!("{node}: {line}")),
             };
-            engine::deliver(&engine, root, &parcel, &mut say).map_err(|engine::Failed(why)| anyhow::anyhow!(why))?
+            engine::deliver(&engine, (root, args.deadline), &parcel, &mut say)
+                .map_err(|engine::Failed(why)| anyhow::anyhow!(why))?
         }
         None => {
-            let ssh = Ssh { config: args.ssh_config.clone(), sudo: args.sudo.then_some(Sudo) };
+            let ssh = Ssh { config: args.ssh_config.clone(), sudo: args.sudo.then_some(Sudo), limit: args.deadline };
             hosts::deliver(&args.host, &ssh, &parcel, &|host, line| ui.progress(&format!("{host}: {line}")))
         }
     };

@@ -2,6 +2,7 @@
 //! engine sends one parcel to all and runs one script everywhere; nobody here fans out.
 
 use super::hosts::{HostResult, Parcel, RESTART, UNREACHABLE, quote, stream};
+use super::talk::{Deadline, Ended, Stream, talk};
 use super::{Admission, Given};
 use crate::bundle::Digest;
 use crate::plan::status::Status;
@@ -9,13 +10,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, BufRead, BufReader};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 use tar::{Builder, Header};
 
 /// What every node runs.
 const NODE: &str = include_str!("../../templates/fake-build/node");
+/// How long an engine may take to name its nodes.
+const NAMING: Duration = Duration::from_secs(60);
 /// Bytes of a node's status that are kept; more is no status.
 const STATUS: usize = 4 << 20;
 
@@ -60,7 +64,7 @@ impl Engine {
     }
 
     /// The nodes that the engine is going to reach.
-    fn nodes(&self) -> Result<Vec<String>, Failed> {
+    fn nodes(&self, deadline: &Deadline) -> Result<Vec<String>, Failed> {
         let argv: Vec<String> = match self {
             Engine::Slurm => {
                 let listed = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -74,13 +78,16 @@ impl Engine {
             }
             Engine::Clush { nodes, .. } => words(&["nodeset", "--expand", "--separator=\n", "--", nodes]),
         };
-        let output = program(&argv).output().map_err(|e| Failed(format!("running {}: {e}", argv[0])))?;
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            return Err(Failed(format!("{}: {}", argv.join(" "), said.trim())));
+        let (mut names, mut said) = (Vec::new(), Vec::new());
+        let ended = stream_lines(&argv, deadline, &mut |stream, line| match stream {
+            Stream::Out => names.extend(line.split_whitespace().map(str::to_owned)),
+            Stream::Err => said.push(line.to_owned()),
+        })?;
+        match ended {
+            Ended::Code(0) => (),
+            Ended::Code(_) => return Err(Failed(format!("{}: {}", argv.join(" "), said.join("; ")))),
+            Ended::Late => return Err(late(&argv, deadline)),
         }
-        let names: Vec<String> =
-            String::from_utf8_lossy(&output.stdout).split_whitespace().map(str::to_owned).collect();
         match names.is_empty() {
             true => Err(Failed(format!("{} names no node", argv.join(" ")))),
             false => Ok(names),
@@ -134,14 +141,18 @@ impl Engine {
 }
 
 /// Sends the parcel and boots all nodes. Results are in the order in which the engine names the nodes.
+///
+/// # Errors
+/// Nothing was run on any node: the engine cannot be asked, or did not get that far in time.
 pub fn deliver(
     engine: &Engine,
-    root: Become,
+    (root, limit): (Become, Duration),
     parcel: &Parcel,
     say: &mut dyn FnMut(&str, &str),
 ) -> Result<Vec<HostResult>, Failed> {
     engine.check()?;
-    let nodes = engine.nodes()?;
+    let deadline = Deadline::of(limit);
+    let nodes = engine.nodes(&Deadline::of(limit.min(NAMING)))?;
     let mut script = settings(parcel);
     let mut sent = 0;
     let _scratch = match parcel.bundle {
@@ -158,17 +169,25 @@ pub fn deliver(
             script.insert_str(0, &format!("parcel={to}\ndigest={}\n", Digest::of(&bytes).hex()));
             say("", &format!("sending {} bytes, {} blobs of the bundle, to {} nodes", bytes.len(), sent, nodes.len()));
             // Nodes that were not reached say so when they are missed below.
-            let _ = stream_lines(&engine.send(&file, &to), &mut |line| say("", line))?;
+            let argv = engine.send(&file, &to);
+            if stream_lines(&argv, &deadline, &mut |_, line| say("", line))? == Ended::Late {
+                return Err(late(&argv, &deadline));
+            }
             Some(scratch)
         }
     };
     let known: BTreeSet<&str> = nodes.iter().map(String::as_str).collect();
     let mut heard = Heard::default();
-    let ended = stream_lines(&engine.run(&script, nodes.len(), root), &mut |line| match heard.line(&known, line) {
+    let argv = engine.run(&script, nodes.len(), root);
+    let ended = stream_lines(&argv, &deadline, &mut |_, line| match heard.line(&known, line) {
         Said::Text(node, text) => say(node, text),
         Said::Taken => (),
     })?;
-    Ok(nodes.iter().map(|node| heard.result(node, sent, ended)).collect())
+    let ended = match ended {
+        Ended::Code(code) => format!("the engine ended with {code}"),
+        Ended::Late => format!("the engine took longer than {deadline} and was ended"),
+    };
+    Ok(nodes.iter().map(|node| heard.result(node, sent, &ended)).collect())
 }
 
 /// What the script is told. Everything is quoted, and only `boot` holds words of the user.
@@ -254,7 +273,7 @@ impl Heard {
         Said::Taken
     }
 
-    fn result(&self, name: &str, sent: usize, ended: i32) -> HostResult {
+    fn result(&self, name: &str, sent: usize, ended: &str) -> HostResult {
         let mut result = HostResult { host: name.to_owned(), code: UNREACHABLE, sent, error: None, status: None };
         let node = self.nodes.get(name);
         match node.and_then(|n| Some((n, n.code?))) {
@@ -272,8 +291,8 @@ impl Heard {
             None => {
                 let last = node.map(|n| n.last.as_str()).filter(|last| !last.is_empty());
                 result.error = Some(match last {
-                    Some(last) => format!("it did not come to an end: {last}"),
-                    None => format!("it was not reached (the engine ended with {ended})"),
+                    Some(last) => format!("it did not come to an end ({ended}): {last}"),
+                    None => format!("it was not reached ({ended})"),
                 });
             }
         }
@@ -281,28 +300,15 @@ impl Heard {
     }
 }
 
-/// Runs a command; each line that it says, on either stream, and its exit code.
-fn stream_lines(argv: &[String], say: &mut dyn FnMut(&str)) -> Result<i32, Failed> {
-    let failed = |e: io::Error| Failed(format!("running {}: {e}", argv[0]));
-    let (reader, writer) = io::pipe().map_err(failed)?;
-    let other = writer.try_clone().map_err(failed)?;
-    let mut command = program(argv);
-    let mut child = command.stdout(writer).stderr(other).spawn().map_err(failed)?;
-    // It holds the pipe's other end, too.
-    drop(command);
-    let mut reader = BufReader::new(reader);
-    let mut line = Vec::new();
-    while reader.read_until(b'\n', &mut line).map_err(failed)? > 0 {
-        say(String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']));
-        line.clear();
-    }
-    Ok(child.wait().map_err(failed)?.code().unwrap_or(-1))
+/// Runs a command; each line that it says, and how it ended.
+fn stream_lines(argv: &[String], deadline: &Deadline, say: &mut dyn FnMut(Stream, &str)) -> Result<Ended, Failed> {
+    let mut command = Command::new(&argv[0]);
+    command.args(&argv[1..]);
+    talk(command, Vec::new(), deadline, say).map_err(|e| Failed(format!("running {}: {e}", argv[0])))
 }
 
-fn program(argv: &[String]) -> Command {
-    let mut command = Command::new(&argv[0]);
-    command.args(&argv[1..]).stdin(Stdio::null());
-    command
+fn late(argv: &[String], deadline: &Deadline) -> Failed {
+    Failed(format!("{} took longer than {deadline} and was ended", argv.join(" ")))
 }
 
 fn words(words: &[&str]) -> Vec<String> {
@@ -365,12 +371,12 @@ mod tests {
         for (line, expected) in lines {
             assert_eq!(heard.line(&known, line), expected, "{line}");
         }
-        let of = |name: &str| heard.result(name, 7, 1);
+        let of = |name: &str| heard.result(name, 7, "the engine ended with 1");
         // Not a status, whatever the code says.
         assert_eq!((of("n1").code, of("n1").error.as_deref()), (1, Some("a: b")));
         assert_eq!((of("n2").code, of("n2").error.as_deref()), (5, Some("refused: no")));
         assert_eq!(of("n3").code, 4);
-        assert!(of("n3").error.unwrap().contains("did not come to an end: ssh: connect"));
+        assert!(of("n3").error.unwrap().contains("did not come to an end (the engine ended with 1): ssh: connect"));
         assert_eq!((of("n4").code, of("n4").sent), (4, 7));
         assert!(of("n4").error.unwrap().contains("was not reached (the engine ended with 1)"));
     }

@@ -1,31 +1,37 @@
 //! Fake builds on other machines, over the user's own ssh. A node gets the blobs that it lacks, verifies the bundle with
 //! its own keys, and boots again; nothing is acted upon before its own executor has verified it.
 
+use super::talk::{Deadline, Ended, Stream, talk};
 use super::{EXECUTOR, Given, TRUST};
 use crate::bundle::{BLOBS, Digest, MANIFEST, PublicKey, SIGNATURES, Verified};
 use crate::plan::status::Status;
 use serde::Serialize;
 use std::collections::BTreeSet;
-use std::io::{self, BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::io;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use tar::{Builder, EntryType, Header};
 
 /// Hosts that are worked on at the same time.
 const AT_ONCE: usize = 8;
 /// What ssh exits with where it did not get to run anything.
 const SSH_FAILED: i32 = 255;
+/// Bytes of what a host says that are kept.
+const OUTPUT: usize = 4 << 20;
 /// The exit code of what was not reached.
 pub const UNREACHABLE: u8 = 4;
 
 /// How hosts are reached.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Ssh {
     /// A configuration of ssh other than the user's.
     pub config: Option<std::path::PathBuf>,
     /// Whether to become root with sudo.
     pub sudo: Option<Sudo>,
+    /// How long a host may take in all.
+    pub limit: Duration,
 }
 
 /// The user at the other end is not root, and may become so without a password.
@@ -117,7 +123,7 @@ fn attempt(host: &str, ssh: &Ssh, parcel: &Parcel, say: &dyn Fn(&str), result: &
     if !is_host(host) {
         return Err(Refusal(1, format!("{host:?} is not the name of a host")));
     }
-    let remote = Remote { host, ssh, say };
+    let remote = Remote { host, ssh, say, deadline: Deadline::of(ssh.limit) };
     let found = parse(&remote.run(PROBE, &[])?.1)?;
     // Whoever is refused stays as it was: this comes before anything is sent.
     let admit = admission(&found, parcel)?;
@@ -174,6 +180,7 @@ struct Remote<'a> {
     host: &'a str,
     ssh: &'a Ssh,
     say: &'a dyn Fn(&str),
+    deadline: Deadline,
 }
 
 impl Remote<'_> {
@@ -190,30 +197,20 @@ impl Remote<'_> {
             None => format!("exec sh -c {}", quote(script)),
         };
         command.arg("--").arg(self.host).arg(script);
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
-        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let (out, last) = std::thread::scope(|scope| {
-            scope.spawn(move || {
-                // A host that does not read to the end says so with its exit code.
-                let _ = stdin.map(|mut stdin| stdin.write_all(input));
-            });
-            let out = scope.spawn(move || stdout.map(io::read_to_string).transpose());
-            let mut last = String::new();
-            for line in stderr.map(BufReader::new).into_iter().flat_map(BufRead::lines).map_while(Result::ok) {
-                (self.say)(&line);
-                last = line;
+        let (mut out, mut last) = (String::new(), String::new());
+        let ended = talk(command, input.to_vec(), &self.deadline, &mut |stream, line| match stream {
+            // More is no status, and no list of blobs either.
+            Stream::Out if out.len() + line.len() < OUTPUT => out.extend([line, "\n"]),
+            Stream::Out => (),
+            Stream::Err => {
+                (self.say)(line);
+                line.clone_into(&mut last);
             }
-            (out.join(), last)
         });
-        let status = child.wait().map_err(failed)?;
-        let out = match out {
-            Ok(out) => out.map_err(failed)?.unwrap_or_default(),
-            Err(_) => return Err(Refusal(1, "reading from ssh failed".to_owned())),
-        };
-        match status.code() {
-            Some(SSH_FAILED) | None => Err(Refusal(UNREACHABLE, format!("ssh: {last}"))),
-            Some(code) => Ok((u8::try_from(code).unwrap_or(u8::MAX), out)),
+        match ended.map_err(failed)? {
+            Ended::Late => Err(Refusal(UNREACHABLE, format!("it did not come to an end within {}", self.deadline))),
+            Ended::Code(SSH_FAILED | -1) => Err(Refusal(UNREACHABLE, format!("ssh: {last}"))),
+            Ended::Code(code) => Ok((u8::try_from(code).unwrap_or(u8::MAX), out)),
         }
     }
 

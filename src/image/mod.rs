@@ -18,6 +18,7 @@ mod release;
 mod rerun;
 mod root;
 pub mod sandbox;
+mod talk;
 
 pub use development::{Admission, DevelopmentKey, trust_name};
 pub use initramfs::Initramfs;

@@ -201,3 +201,40 @@ fn engines_that_cannot_work_are_refused() {
     refused(&["--via", "slurm", "--root", "/none"], 2, "--root");
     refused(&["--sudo"], 1, "--sudo is for other machines");
 }
+
+/// Stand-ins that hang where the real ones may: naming the nodes, and running on them; and an ssh that hangs.
+#[test]
+fn engines_and_hosts_that_hang_are_given_up() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let bin = dir.path().join("bin");
+    fs::create_dir(&bin).expect("makes");
+    let program = |name: &str, script: &str| {
+        fs::write(bin.join(name), format!("#!/bin/sh\n{script}\n")).expect("writes");
+        fs::set_permissions(bin.join(name), Permissions::from_mode(0o755)).expect("changes the mode");
+    };
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
+    let build = |words: &[&str]| {
+        let words = [&["build", "--fake-build", "--undo"][..], words].concat();
+        let mut command = command(dir.path(), &words);
+        ran(command.env("HOME", dir.path()).env("PATH", &path).env("SLURM_JOB_ID", "1").env("SLURM_JOB_NODELIST", "n1"))
+    };
+    for name in ["nodeset", "scontrol", "ssh"] {
+        program(name, "exec sleep 1000");
+    }
+    let named = build(&["--via", "clush", "--host", "n[1-2]", "--deadline", "1"]).expect(1);
+    named.says("nodeset").says("took longer than 1 s (--deadline) and was ended");
+    build(&["--via", "slurm", "--deadline", "1s"]).expect(1).says("scontrol").says("took longer than 1 s");
+    let host = build(&["--json", "--host", "n1", "--deadline", "1"]).expect(4).json();
+    assert_eq!(host["hosts"][0]["error"], "it did not come to an end within 1 s (--deadline)");
+    // One node is through; the other is not, and says what is known of it.
+    program("nodeset", "echo n1; echo n2");
+    program("clush", "echo 'n1: say refused'; echo 'n1: code 5'; echo 'n2: say booting'; exec sleep 1000");
+    let ended = build(&["--json", "--via", "clush", "--host", "n[1-2]", "--deadline", "10"]).expect(5).json();
+    let of = |n: usize, key: &str| ended["hosts"][n][key].clone();
+    assert_eq!((of(0, "code"), of(0, "error"), of(1, "code")), (5.into(), "refused".into(), 4.into()));
+    let late = "it did not come to an end (the engine took longer than 10 s (--deadline) and was ended): booting";
+    assert_eq!(of(1, "error"), late);
+    for wrong in ["0", "31d", "soon", "-1"] {
+        build(&["--host", "n1", &format!("--deadline={wrong}")]).expect(2).says("from 1s to 30d");
+    }
+}
