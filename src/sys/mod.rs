@@ -1,6 +1,8 @@
 //! The operating system: commands, durable writes, mounts, identities, beneath-root files. The one room that may hold
 //! `unsafe`; it knows nothing of Ansible or bundles.
 
+#[cfg(feature = "builder")]
+pub mod ahead;
 pub mod child;
 pub mod clock;
 pub mod command;

@@ -3,9 +3,10 @@
 
 use super::Error;
 use super::graph::Graph;
-use super::pool::{Definition, Encrypted, Place};
+use super::pool::{Definition, Encrypted, Place, ValueKey};
 use super::scan::{Fault, Scanner};
 use crate::plan::{Data, limits};
+use crate::sys::ahead;
 use crate::vars::Vault;
 use crate::vars::vault::{Keyring, is_sealed};
 use crate::yaml::{self, Content, Flavour};
@@ -32,6 +33,38 @@ impl Folder {
 
     /// The variables of a group or host.
     pub fn load(&self, name: &str, graph: &mut Graph, keyring: &Keyring) -> Result<Vec<Definition>, Error> {
+        let mut vars = Vec::new();
+        let names = [name.to_owned()];
+        self.load_each(&names, (graph, keyring), |_, _, found| vars = found)?;
+        Ok(vars)
+    }
+
+    /// The variables of groups or hosts, given to `take` with their numbers in `names`, in that order. Ten thousand files
+    /// are read for one export: what needs neither passwords nor the graph is done on all processors.
+    pub fn load_each(
+        &self,
+        names: &[String],
+        (graph, keyring): (&mut Graph, &Keyring),
+        mut take: impl FnMut(&mut Graph, usize, Vec<Definition>),
+    ) -> Result<(), Error> {
+        let mut at = 0;
+        ahead::in_order(
+            names,
+            |name| self.read(name),
+            |files| {
+                let mut vars = Vec::new();
+                for (path, text) in files? {
+                    vars.extend(enter((&path, text?), graph, keyring)?);
+                }
+                take(graph, at, vars);
+                at += 1;
+                Ok(())
+            },
+        )
+    }
+
+    /// The files of a group or host, each with what it holds.
+    fn read(&self, name: &str) -> Result<Vec<(PathBuf, Result<Text, Error>)>, Error> {
         let mut found = Vec::new();
         // A host may be a directory's path (chroots); its name is none of ours then.
         for extension in EXTENSIONS.iter().filter(|_| !name.contains('/')) {
@@ -47,11 +80,11 @@ impl Folder {
             }
             break;
         }
-        let mut vars = Vec::new();
-        for path in found {
-            vars.extend(file(&path, graph, keyring)?);
-        }
-        Ok(vars)
+        let read = |path: PathBuf| {
+            let text = Text::read(&path);
+            (path, text)
+        };
+        Ok(found.into_iter().map(read).collect())
     }
 }
 
@@ -87,23 +120,42 @@ fn directory(path: &Path, found: &mut Vec<PathBuf>, depth: usize) -> Result<(), 
     Ok(())
 }
 
-/// The variables of a file, decrypted where it is encrypted.
-fn file(path: &Path, graph: &mut Graph, keyring: &Keyring) -> Result<Vec<Definition>, Error> {
-    let shown = path.to_string_lossy();
-    let mut bytes = crate::sys::file::read_bounded(path, limits::YAML as u64).map_err(unreadable(path))?;
-    let mut encrypted = Encrypted::No;
-    if is_sealed(&bytes) {
-        encrypted = Encrypted::Whole;
-        bytes = keyring.open(&bytes).map_err(|why| Error::at(&shown, 1, why))?;
+/// A variable of a file.
+struct Var {
+    name: String,
+    line: u32,
+    value: Data,
+    key: ValueKey,
+}
+
+/// What a file of variables holds.
+enum Text {
+    /// Encrypted as a whole: it takes a password.
+    Sealed(Vec<u8>),
+    /// Its variables.
+    Vars(Vec<Var>),
+}
+
+impl Text {
+    fn read(path: &Path) -> Result<Text, Error> {
+        let bytes = crate::sys::file::read_bounded(path, limits::YAML as u64).map_err(unreadable(path))?;
+        if is_sealed(&bytes) {
+            return Ok(Text::Sealed(bytes));
+        }
+        Ok(Text::Vars(parse(path, &bytes, Encrypted::No)?))
     }
-    let number = graph.pool.file(&shown, encrypted);
+}
+
+/// The variables of a text.
+fn parse(path: &Path, bytes: &[u8], encrypted: Encrypted) -> Result<Vec<Var>, Error> {
+    let shown = path.to_string_lossy();
     let syntax = |e: yaml::Error| {
         let mark = e.mark.unwrap_or_default();
         // Of what was encrypted, only the place is told.
         let problem = if encrypted == Encrypted::Whole { "is not YAML".to_owned() } else { e.problem };
         Error { column: mark.column, ..Error::at(&shown, mark.line, problem) }
     };
-    let (data, lines) = with_lines(&bytes).map_err(syntax)?;
+    let (data, lines) = with_lines(bytes).map_err(syntax)?;
     let map = match data {
         Data::Map(map) => map,
         Data::Null => return Ok(Vec::new()),
@@ -112,25 +164,47 @@ fn file(path: &Path, graph: &mut Graph, keyring: &Keyring) -> Result<Vec<Definit
             return Err(Error::at(&shown, 1, message));
         }
     };
-    if encrypted == Encrypted::Whole {
-        keyring.conceal(&Data::Map(map.clone()));
-    }
     let mut vars = Vec::with_capacity(map.len());
     for (name, value) in map {
         let Some(name) = name.as_str() else {
             return Err(Error::at(&shown, 1, format!("a variable's name must be text, not {}", name.type_name())));
         };
         let line = lines.get(name).copied().unwrap_or(0);
-        note(&value, &format!("{shown}:{line}"), keyring);
-        vars.push(graph.definition(name, value, Place { file: number, line }));
+        vars.push(Var { name: name.to_owned(), line, key: ValueKey::of(&value), value });
     }
     Ok(vars)
 }
 
+/// Puts the variables of a file into the graph's pool, decrypted where it is encrypted.
+fn enter((path, text): (&Path, Text), graph: &mut Graph, keyring: &Keyring) -> Result<Vec<Definition>, Error> {
+    let shown = path.to_string_lossy();
+    let (vars, encrypted) = match text {
+        Text::Vars(vars) => (vars, Encrypted::No),
+        Text::Sealed(bytes) => {
+            let bytes = keyring.open(&bytes).map_err(|why| Error::at(&shown, 1, why))?;
+            (parse(path, &bytes, Encrypted::Whole)?, Encrypted::Whole)
+        }
+    };
+    if vars.is_empty() {
+        return Ok(Vec::new());
+    }
+    let file = graph.pool.file(&shown, encrypted);
+    let mut definitions = Vec::with_capacity(vars.len());
+    for Var { name, line, value, key } in vars {
+        if encrypted == Encrypted::Whole {
+            keyring.conceal(&value);
+        }
+        note(&value, (&shown, line), keyring);
+        let (name, value) = (graph.pool.name(&name), graph.pool.add_known(key, value));
+        definitions.push(Definition { name, value, place: Place { file, line } });
+    }
+    Ok(definitions)
+}
+
 /// Remembers where envelopes stand, for messages.
-pub fn note(value: &Data, place: &str, keyring: &Keyring) {
+fn note(value: &Data, place: (&str, u32), keyring: &Keyring) {
     match value {
-        Data::Vault(envelope) => keyring.note(envelope, place),
+        Data::Vault(envelope) => keyring.note(envelope, &format!("{}:{}", place.0, place.1)),
         Data::List(items) => items.iter().for_each(|i| note(i, place, keyring)),
         Data::Map(map) => map.values().for_each(|v| note(v, place, keyring)),
         _ => {}
@@ -169,26 +243,42 @@ fn json_lines(bytes: &[u8]) -> Result<Lines, Fault> {
 /// Facts of hosts that Ansible's `jsonfile` cache holds: a file per host. They override what the inventory says.
 pub fn facts(cache: &Path, graph: &mut Graph) -> Result<(), Error> {
     let listed = names(cache)?;
-    for at in 0..graph.hosts.len() {
-        let Some(host) = graph.hosts.get_index(at).map(|(name, _)| name.clone()) else { continue };
-        if !listed.contains(&host) {
-            continue;
-        }
-        let path = cache.join(&host);
-        let shown = path.to_string_lossy().into_owned();
-        let bytes = crate::sys::file::read_bounded(&path, limits::EXPORT_FILE).map_err(unreadable(&path))?;
-        let wrong = |what: &str| Error::at(&shown, 1, format!("is no file of a jsonfile fact cache: {what}"));
-        let Ok(Data::Map(facts)) = yaml::read_vars(&bytes) else { return Err(wrong("it holds no dictionary")) };
-        let file = graph.pool.file(&shown, Encrypted::No);
-        for (name, value) in facts {
-            let Some(name) = name.as_str() else { continue };
-            let definition = graph.definition(name, foreign(value), Place { file, line: 0 });
-            if let Some((_, host)) = graph.hosts.get_index_mut(at) {
-                host.vars.push(definition);
+    let hosts: Vec<(usize, PathBuf)> = graph
+        .hosts
+        .keys()
+        .enumerate()
+        .filter(|(_, h)| listed.contains(*h))
+        .map(|(at, h)| (at, cache.join(h)))
+        .collect();
+    ahead::in_order(
+        &hosts,
+        |(at, path)| Ok((*at, path.to_string_lossy().into_owned(), remembered(path)?)),
+        |read| {
+            let (at, shown, facts) = read?;
+            let file = graph.pool.file(&shown, Encrypted::No);
+            for Var { name, line, value, key } in facts {
+                let (name, value) = (graph.pool.name(&name), graph.pool.add_known(key, value));
+                if let Some((_, host)) = graph.hosts.get_index_mut(at) {
+                    host.vars.push(Definition { name, value, place: Place { file, line } });
+                }
             }
-        }
-    }
-    Ok(())
+            Ok(())
+        },
+    )
+}
+
+/// What a file of facts holds.
+fn remembered(path: &Path) -> Result<Vec<Var>, Error> {
+    let bytes = crate::sys::file::read_bounded(path, limits::EXPORT_FILE).map_err(unreadable(path))?;
+    let Ok(Data::Map(facts)) = yaml::read_vars(&bytes) else {
+        let message = "is no file of a jsonfile fact cache: it holds no dictionary".to_owned();
+        return Err(Error::at(&path.to_string_lossy(), 1, message));
+    };
+    let var = |(name, value): (Data, Data)| {
+        let value = foreign(value);
+        Some(Var { name: name.as_str()?.to_owned(), line: 0, key: ValueKey::of(&value), value })
+    };
+    Ok(facts.into_iter().filter_map(var).collect())
 }
 
 /// Text from a machine is never a template.

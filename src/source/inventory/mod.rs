@@ -356,22 +356,19 @@ fn complete(mut graph: Graph, places: &[PathBuf], sources: &Sources) -> Result<I
         host_folders.push(files::Folder::open(place, "host_vars")?);
     }
     let mut beside: Vec<Vec<Vec<Definition>>> = Vec::new();
+    let names: Vec<String> = graph.groups.iter().map(|g| g.name.clone()).collect();
     for folder in &group_folders {
-        let mut found = Vec::new();
-        for group in 0..graph.groups.len() {
-            let name = graph.groups[group].name.clone();
-            found.push(folder.load(&name, &mut graph, sources.keyring)?);
-        }
+        let mut found = Vec::with_capacity(names.len());
+        folder.load_each(&names, (&mut graph, sources.keyring), |_, _, vars| found.push(vars))?;
         beside.push(found);
     }
+    let names: Vec<String> = graph.hosts.keys().cloned().collect();
     for folder in &host_folders {
-        for at in 0..graph.hosts.len() {
-            let Some(name) = graph.hosts.get_index(at).map(|(name, _)| name.clone()) else { continue };
-            let vars = folder.load(&name, &mut graph, sources.keyring)?;
+        folder.load_each(&names, (&mut graph, sources.keyring), |graph, at, vars| {
             if let Some((_, host)) = graph.hosts.get_index_mut(at) {
                 host.vars.extend(vars);
             }
-        }
+        })?;
     }
     let mut implicit = HashMap::new();
     for name in LOCAL {

@@ -38,6 +38,18 @@ enum Written {
     Plan = b'p' as isize,
 }
 
+/// How a value is written in a plan. It is made where the value is read, which may be on another processor.
+pub struct ValueKey(Box<[u8]>);
+
+impl ValueKey {
+    /// The key of a value.
+    pub fn of(data: &Data) -> ValueKey {
+        let mut key = vec![Written::Plan as u8];
+        serde_json::to_writer(&mut key, data).expect("a value has a JSON form");
+        ValueKey(key.into_boxed_slice())
+    }
+}
+
 /// Names, values and files.
 #[derive(Default)]
 pub struct Pool {
@@ -84,12 +96,15 @@ impl Pool {
 
     /// Stores a value.
     pub fn add(&mut self, data: Data) -> ValueId {
-        let text = serde_json::to_vec(&data).unwrap_or_default();
-        let key = keyed(Written::Plan, &text);
-        if let Some(known) = self.known.get(key.as_slice()) {
-            return *known;
+        self.add_known(ValueKey::of(&data), data)
+    }
+
+    /// Stores a value whose key was made before.
+    pub fn add_known(&mut self, key: ValueKey, data: Data) -> ValueId {
+        match self.known.get(&key.0) {
+            Some(known) => *known,
+            None => self.insert(key.0, data),
         }
-        self.insert(key, data)
     }
 
     /// The value of a JSON text, which `read` reads where it is new.
@@ -98,13 +113,13 @@ impl Pool {
         if let Some(known) = self.known.get(key.as_slice()) {
             return Ok(*known);
         }
-        Ok(self.insert(key, read()?))
+        Ok(self.insert(key.into_boxed_slice(), read()?))
     }
 
-    fn insert(&mut self, key: Vec<u8>, data: Data) -> ValueId {
+    fn insert(&mut self, key: Box<[u8]>, data: Data) -> ValueId {
         let id = number(self.values.len());
         self.values.push(Arc::new(data));
-        self.known.insert(key.into_boxed_slice(), id);
+        self.known.insert(key, id);
         id
     }
 
