@@ -37,7 +37,7 @@ pub struct Made {
 /// What requests come to, as it is followed and as it is exported.
 type Answer = (Rc<Others>, Arc<IndexMap<String, Other>>);
 /// A variable of a host.
-type Var = (Rc<str>, Final);
+type Var = (Arc<str>, Final);
 
 /// Makes what hosts need.
 pub fn make(world: &Rc<World>, making: Making) -> Made {

@@ -6,12 +6,14 @@
 use super::scope::{Scope, World};
 use crate::bundle::age::Recipient;
 use crate::plan::limits;
+use crate::sys::ahead;
 use crate::sys::file::read_bounded;
 use crate::vars::Templar;
 use crate::vars::time::{civil_from_days, days_from_civil};
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// The variable with which an inventory may name a host's recipient, as a line of a file does without the host.
@@ -34,7 +36,7 @@ impl Recipients {
         let mut reader = Reader::default();
         match path.is_dir() {
             true => reader.directory(path),
-            false => reader.file(path, None),
+            false => parse(path, None).into_iter().for_each(|line| reader.take(line)),
         }
         if reader.mistakes.is_empty() { Ok(Recipients(reader.found)) } else { Err(reader.mistakes) }
     }
@@ -57,7 +59,8 @@ impl Recipients {
             let value = Templar::new(&scope, &**world).value(inventory.value(definition.value));
             let text = value.map_err(|e| e.to_string());
             let text = text.and_then(|value| value.as_str().map(str::to_owned).ok_or("it is no text".to_owned()));
-            if let Err(why) = text.and_then(|text| reader.line(&text, Some(short))) {
+            let entry = text.and_then(|text| recipient(&text, Some(short)));
+            if let Err(why) = entry.and_then(|(host, entry)| reader.insert(&host, entry)) {
                 let place = inventory.place(definition.place);
                 reader.mistakes.push(format!("{place}: {VARIABLE} of {short}: {why}"));
             }
@@ -93,57 +96,76 @@ impl Reader {
     fn directory(&mut self, path: &Path) {
         let names =
             fs::read_dir(path).and_then(|dir| dir.map(|e| Ok(e?.file_name())).collect::<std::io::Result<Vec<_>>>());
-        match names {
-            Err(e) => self.mistakes.push(format!("{}: {e}", path.display())),
-            Ok(mut names) => {
-                names.sort();
-                for name in names.iter().filter_map(|n| n.to_str()).filter(|n| !n.starts_with('.')) {
-                    let host = name.split('.').next().unwrap_or(name);
-                    self.file(&path.join(name), Some(host));
-                }
-            }
-        }
-    }
-
-    fn file(&mut self, path: &Path, host: Option<&str>) {
-        let limit = if host.is_some() { limits::IDENTITY } else { limits::EXPORT_FILE };
-        let text = read_bounded(path, limit).map_err(|e| e.to_string());
-        let text = match text.and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not text".to_owned())) {
-            Ok(text) => text,
+        let mut names = match names {
             Err(e) => return self.mistakes.push(format!("{}: {e}", path.display())),
+            Ok(names) => names,
         };
-        let mut any = false;
-        for (number, line) in text.lines().enumerate() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            any = true;
-            if let Err(why) = self.line(line, host) {
-                self.mistakes.push(format!("{}:{}: {why}", path.display(), number + 1));
-            }
-        }
-        if !any && host.is_some() {
-            self.mistakes.push(format!("{}: it holds no recipient", path.display()));
+        names.sort();
+        let files: Vec<(PathBuf, String)> = names
+            .iter()
+            .filter_map(|n| n.to_str())
+            .filter(|n| !n.starts_with('.'))
+            .map(|n| (path.join(n), n.split('.').next().unwrap_or(n).to_owned()))
+            .collect();
+        let parse = |(path, host): &(PathBuf, String)| parse(path, Some(host));
+        let end: Result<(), Infallible> = ahead::in_order(&files, parse, |lines| {
+            lines.into_iter().for_each(|line| self.take(line));
+            Ok(())
+        });
+        match end {
+            Ok(()) => {}
         }
     }
 
-    fn line(&mut self, line: &str, host: Option<&str>) -> Result<(), String> {
-        let mut words = line.split_whitespace();
-        let host = host.or_else(|| words.next()).unwrap_or_default();
-        let host = host.split('.').next().unwrap_or_default();
-        let recipient = words.next().ok_or("wanted is HOST age1... [expires=YYYY-MM-DD]")?;
-        let recipient = Recipient::parse(recipient).map_err(|e| e.to_string())?;
-        let mut expires = None;
-        for word in words {
-            let day = word.strip_prefix("expires=").ok_or_else(|| format!("{word:?} is not expires=YYYY-MM-DD"))?;
-            expires = Some(end_of(day).ok_or_else(|| format!("{day:?} is not a day YYYY-MM-DD"))?);
+    fn take(&mut self, (place, line): Line) {
+        if let Err(why) = line.and_then(|(host, entry)| self.insert(&host, entry)) {
+            self.mistakes.push(format!("{place}: {why}"));
         }
-        if self.found.insert(host.to_owned(), Entry { recipient, expires }).is_some() {
+    }
+
+    fn insert(&mut self, host: &str, entry: Entry) -> Result<(), String> {
+        if self.found.insert(host.to_owned(), entry).is_some() {
             return Err(format!("{host} has a recipient already"));
         }
         Ok(())
     }
+}
+
+/// A line: its place, and the host's recipient or what is wrong.
+type Line = (String, Result<(String, Entry), String>);
+
+/// The lines of a file.
+fn parse(path: &Path, host: Option<&str>) -> Vec<Line> {
+    let limit = if host.is_some() { limits::IDENTITY } else { limits::EXPORT_FILE };
+    let whole = |why: String| vec![(path.display().to_string(), Err(why))];
+    let text = read_bounded(path, limit).map_err(|e| e.to_string());
+    let text = match text.and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not text".to_owned())) {
+        Ok(text) => text,
+        Err(e) => return whole(e),
+    };
+    let mut lines = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if !line.is_empty() && !line.starts_with('#') {
+            lines.push((format!("{}:{}", path.display(), number + 1), recipient(line, host)));
+        }
+    }
+    if lines.is_empty() && host.is_some() { whole("it holds no recipient".to_owned()) } else { lines }
+}
+
+/// What a line says; with `host`, it says nothing of the host.
+fn recipient(line: &str, host: Option<&str>) -> Result<(String, Entry), String> {
+    let mut words = line.split_whitespace();
+    let host = host.or_else(|| words.next()).unwrap_or_default();
+    let host = host.split('.').next().unwrap_or_default();
+    let recipient = words.next().ok_or("wanted is HOST age1... [expires=YYYY-MM-DD]")?;
+    let recipient = Recipient::parse(recipient).map_err(|e| e.to_string())?;
+    let mut expires = None;
+    for word in words {
+        let day = word.strip_prefix("expires=").ok_or_else(|| format!("{word:?} is not expires=YYYY-MM-DD"))?;
+        expires = Some(end_of(day).ok_or_else(|| format!("{day:?} is not a day YYYY-MM-DD"))?);
+    }
+    Ok((host.to_owned(), Entry { recipient, expires }))
 }
 
 /// The second after a day's last, in UTC.
@@ -164,7 +186,7 @@ mod tests {
     use crate::bundle::age::Identity;
     use std::fs;
 
-    fn recipient(n: u8) -> String {
+    fn someone(n: u8) -> String {
         Identity::from_random([n; 32]).recipient().to_string()
     }
 
@@ -172,25 +194,25 @@ mod tests {
     fn a_file_or_a_directory_says_to_whom() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("all");
-        let text = format!("# ours\nn0 {}\nn1.cluster {} expires=2026-11-22\n", recipient(1), recipient(2));
+        let text = format!("# ours\nn0 {}\nn1.cluster {} expires=2026-11-22\n", someone(1), someone(2));
         fs::write(&file, text).unwrap();
         let all = Recipients::load(&file).unwrap();
-        assert_eq!(all.of("n0", 0).unwrap().to_string(), recipient(1));
+        assert_eq!(all.of("n0", 0).unwrap().to_string(), someone(1));
         let end = 1_795_392_000;
-        assert_eq!(all.of("n1", end - 1).unwrap().to_string(), recipient(2));
+        assert_eq!(all.of("n1", end - 1).unwrap().to_string(), someone(2));
         assert!(all.of("n1", end).unwrap_err().contains("expired 0 days ago"));
         assert!(all.of("n2", 0).unwrap_err().contains("no recipient"));
         let many = dir.path().join("many");
         fs::create_dir(&many).unwrap();
-        fs::write(many.join("n0.pub"), recipient(3) + "\n").unwrap();
-        assert_eq!(Recipients::load(&many).unwrap().of("n0", 0).unwrap().to_string(), recipient(3));
+        fs::write(many.join("n0.pub"), someone(3) + "\n").unwrap();
+        assert_eq!(Recipients::load(&many).unwrap().of("n0", 0).unwrap().to_string(), someone(3));
     }
 
     #[test]
     fn every_mistake_is_told_with_its_place() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("all");
-        let good = recipient(1);
+        let good = someone(1);
         let secret = Identity::from_random([9; 32]).reveal();
         let text = format!(
             "n0\nn1 age1xyz\nn2 {secret}\nn3 {good} expires=soon\nn4 {good} now\nn5 {good}\nn5 {good}\nn6 {good} expires=2026-02-30\n"

@@ -13,6 +13,7 @@ use crate::yaml;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Starts the names of variables that hold what a lookup gave.
 pub const RESULT: &str = "compute_init_lookup_";
@@ -90,9 +91,9 @@ impl Resolver {
     }
 
     /// A definition as it is exported for a host, and the variables that it needs beside it.
-    pub fn resolve(&mut self, host: u32, definition: &Definition, follower: &mut Follower) -> Vec<(Rc<str>, Final)> {
+    pub fn resolve(&mut self, host: u32, definition: &Definition, follower: &mut Follower) -> Vec<(Arc<str>, Final)> {
         let inventory = Rc::clone(&self.world.inventory);
-        let name: Rc<str> = Rc::from(inventory.text(definition.name).as_ref());
+        let name = Arc::clone(inventory.text(definition.name));
         let refs = follower.refs(definition.value);
         let (id, beside) = match self.same.get(&definition.value) {
             Some(known) => known.clone(),
@@ -109,7 +110,7 @@ impl Resolver {
             .or_insert_with(|| self.patterns.hold(&name, &self.finals[id as usize]));
         let secret = named || refs.sealed || inventory.vaulted(definition.place);
         let mut all = vec![(name, Final { id, secret })];
-        all.extend(beside.into_iter().map(|(name, id)| (Rc::from(name), Final { id, secret: true })));
+        all.extend(beside.into_iter().map(|(name, id)| (Arc::from(name), Final { id, secret: true })));
         all
     }
 

@@ -5,9 +5,11 @@
 use crate::export::{ClusterExport, Groups, HostExport, Layer, Other};
 use crate::plan::Data;
 use crate::plan::export::{OtherHost, Part};
+use crate::sys::ahead;
 use indexmap::IndexMap;
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::convert::Infallible;
 use std::sync::Arc;
 
 /// Classes in an index: it must stay small. Hosts of further classes have more of their own.
@@ -27,13 +29,15 @@ pub struct Layered<'e> {
     /// The class of each host, by its number in the export.
     class_of: Vec<Option<usize>>,
     bases: Vec<Base<'e>>,
-    ids: HashMap<*const Layer, Arc<Ids<'e>>>,
+    ids: Known<'e>,
     groups: Option<&'e Arc<Groups>>,
     others: Option<&'e Arc<IndexMap<String, Other>>>,
 }
 
 /// The values of a layer that are not secret.
 type Ids<'e> = Vec<(&'e str, ValueId, &'e Data)>;
+/// Layers by their addresses: equal ones are the same.
+type Known<'e> = HashMap<usize, Ids<'e>>;
 
 impl<'e> Layered<'e> {
     /// Layers an export.
@@ -67,7 +71,7 @@ impl<'e> Layered<'e> {
         let base = &self.bases[class.unwrap_or(self.bases.len() - 1)];
         let mut has = Base::new();
         for layer in &host.vars {
-            has.extend(self.ids[&Arc::as_ptr(layer)].iter().map(|(name, id, value)| (*name, (*id, *value))));
+            has.extend(self.ids[&address(layer)].iter().map(|(name, id, value)| (*name, (*id, *value))));
         }
         let mut part = difference(base, &has);
         if class.is_none() {
@@ -97,16 +101,32 @@ fn plain_others(others: &IndexMap<String, Other>) -> IndexMap<String, OtherHost>
     others.iter().map(|(host, other)| (host.clone(), plain(other))).collect()
 }
 
+fn address(layer: &Arc<Layer>) -> usize {
+    Arc::as_ptr(layer).addr()
+}
+
 /// Each layer's values by digest, computed once a layer.
-fn ids(export: &ClusterExport) -> HashMap<*const Layer, Arc<Ids<'_>>> {
-    let mut known: HashMap<*const Layer, Arc<Ids>> = HashMap::new();
-    for layer in export.hosts.values().flat_map(|host| &host.vars) {
-        known.entry(Arc::as_ptr(layer)).or_insert_with(|| {
-            let plain = layer.vars.iter().filter(|(name, _)| !layer.secret.contains(*name));
-            Arc::new(plain.map(|(name, value)| (name.as_str(), id(value), value)).collect())
-        });
+fn ids(export: &ClusterExport) -> Known<'_> {
+    let mut seen = HashSet::new();
+    let all = export.hosts.values().flat_map(|host| &host.vars);
+    let layers: Vec<&Arc<Layer>> = all.filter(|layer| seen.insert(address(layer))).collect();
+    let mut known = Known::with_capacity(layers.len());
+    let end: Result<(), Infallible> = ahead::in_order(
+        &layers,
+        |layer| (address(layer), digested(layer)),
+        |(address, ids)| {
+            known.insert(address, ids);
+            Ok(())
+        },
+    );
+    match end {
+        Ok(()) => known,
     }
-    known
+}
+
+fn digested(layer: &Layer) -> Ids<'_> {
+    let plain = layer.vars.iter().filter(|(name, _)| !layer.secret.contains(*name));
+    plain.map(|(name, value)| (name.as_str(), id(value), value)).collect()
 }
 
 fn id(value: &Data) -> ValueId {
@@ -132,10 +152,10 @@ fn classes(export: &ClusterExport) -> (Vec<&Vec<String>>, Vec<Option<usize>>) {
 }
 
 /// What more than half of these hosts have, and more than one.
-fn shared<'e>(hosts: &[&'e HostExport], members: &[usize], ids: &HashMap<*const Layer, Arc<Ids<'e>>>) -> Base<'e> {
-    let mut layers: HashMap<*const Layer, usize> = HashMap::new();
+fn shared<'e>(hosts: &[&'e HostExport], members: &[usize], ids: &Known<'e>) -> Base<'e> {
+    let mut layers: HashMap<usize, usize> = HashMap::new();
     for layer in members.iter().flat_map(|n| &hosts[*n].vars) {
-        *layers.entry(Arc::as_ptr(layer)).or_default() += 1;
+        *layers.entry(address(layer)).or_default() += 1;
     }
     let mut counts: HashMap<(&str, ValueId), (usize, &Data)> = HashMap::new();
     for (layer, times) in layers {

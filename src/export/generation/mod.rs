@@ -5,21 +5,22 @@
 
 mod error;
 mod layering;
+mod packing;
+mod sealing;
 mod store;
 
 pub use error::WriteError;
 
 use super::recipients::Recipients;
-use super::{ClusterExport, HostExport, short};
-use crate::bundle::age::Sealer;
+use super::{ClusterExport, short};
 use crate::bundle::generation::shard_of;
 use crate::bundle::{Digest, SigningKey, signed};
-use crate::plan::export::{Blob, Content, FORMAT, HostIndex, Index, KIND, Sealed, Secrets, Shard, UNSEALED};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use indexmap::IndexMap;
+use crate::plan::export::{Blob, Content, FORMAT, HostIndex, Index, KIND, Sealed, Shard};
+use crate::sys::ahead;
 use layering::Layered;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use packing::Packed;
+use sealing::{SealedHost, Sealing};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 use store::Store;
@@ -119,42 +120,82 @@ fn check(export: &ClusterExport, settings: &Settings) -> Result<(), WriteError> 
 
 fn write_locked(export: &ClusterExport, settings: &Settings, store: &mut Store) -> Result<Written, WriteError> {
     let before = Before::read(store, settings)?;
-    let mut sealing = Sealing::new(settings, store);
+    let sealing = Sealing::new(settings, store);
     sealing.check(export)?;
     let layered = Layered::of(export);
     let mut common = layered.common.clone();
     for file in export.shared.iter().filter(|f| !f.secret) {
-        common.files.insert(file.path.clone(), store.put(&file.bytes)?);
+        common.files.insert(file.path.clone(), store.put(file.bytes.clone())?);
     }
     let mut content = Content { hosts: export.hosts.len() as u64, common: put(store, &common)?, ..Content::default() };
     for class in &layered.classes {
         content.classes.push(put(store, class)?);
     }
     let mut shards = vec![Shard::default(); shard_count(export.hosts.len())];
-    for (number, (name, host)) in export.hosts.iter().enumerate() {
-        let (class, mut own) = layered.own(number, host);
-        for file in host.files.iter().filter(|f| !f.secret) {
-            own.files.insert(file.path.clone(), store.put(&file.bytes)?);
-        }
-        let short = short(name);
-        let sealed = sealing.host(export, host, short, store)?;
-        let index = HostIndex { host: short.to_owned(), name: name.clone(), class, own, sealed };
-        let at = shard_of(short, shards.len());
-        shards[at].0.insert(short.to_owned(), put(store, &index)?);
-    }
+    let mut sealed = Vec::new();
+    let numbered: Vec<(usize, &String)> = export.hosts.keys().enumerate().collect();
+    ahead::in_order(
+        &numbered,
+        |(number, name)| host(export, (*number, name), &layered, &sealing),
+        |made| {
+            let made = made?;
+            for file in made.files {
+                store.keep(file)?;
+            }
+            if let Some(secrets) = made.secrets {
+                let blob = match secrets.blob {
+                    Ok(known) => store.used(known),
+                    Err(new) => store.keep(new)?,
+                };
+                sealed.extend(secrets.tag.map(|tag| (tag, blob)));
+            }
+            let at = shard_of(&made.short, shards.len());
+            shards[at].0.insert(made.short, store.keep(made.index)?);
+            Ok(())
+        },
+    )?;
     for shard in &shards {
         content.shards.push(put(store, shard)?);
     }
-    finish(store, settings, before, (content, sealing))
+    finish(store, settings, before, (content, sealed))
+}
+
+/// What a host adds to a generation, not yet written.
+struct MadeHost {
+    short: String,
+    files: Vec<Packed>,
+    secrets: Option<SealedHost>,
+    index: Packed,
+}
+
+fn host(
+    export: &ClusterExport,
+    (number, name): (usize, &String),
+    layered: &Layered,
+    sealing: &Sealing,
+) -> Result<MadeHost, WriteError> {
+    let host = &export.hosts[name];
+    let (class, mut own) = layered.own(number, host);
+    let mut files = Vec::new();
+    for file in host.files.iter().filter(|f| !f.secret) {
+        let packed = Packed::of(file.bytes.clone())?;
+        own.files.insert(file.path.clone(), packed.blob.clone());
+        files.push(packed);
+    }
+    let short = short(name).to_owned();
+    let secrets = sealing.host(export, host, &short)?;
+    let sealed = secrets.as_ref().map(|s| Sealed { recipient: s.recipient.clone(), blob: s.blob().clone() });
+    let index = HostIndex { host: short.clone(), name: name.clone(), class, own, sealed };
+    let index = Packed::of(json(&index).into_bytes())?;
+    Ok(MadeHost { short, files, secrets, index })
 }
 
 fn finish(
     store: &mut Store,
     settings: &Settings,
     before: Option<Before>,
-    made: (Content, Sealing),
+    (content, sealed): (Content, Vec<(String, Blob)>),
 ) -> Result<Written, WriteError> {
-    let (content, sealing) = made;
     if let Some(before) = before.as_ref().filter(|b| b.stays(&content, settings)) {
         // Blobs that had gone were written again; the index need not be.
         store.settle()?;
@@ -174,7 +215,7 @@ fn finish(
     };
     let keys: Vec<&SigningKey> = settings.keys.iter().collect();
     let bytes = signed::sign(&json(&index), &keys);
-    sealing.keep(store)?;
+    store.keep_sealed(&sealed)?;
     store.switch(&bytes)?;
     let digest = Digest::of(&bytes);
     let pruned = prune(store, settings, &digest.hex())?;
@@ -252,89 +293,5 @@ fn json<T: serde::Serialize>(value: &T) -> String {
 }
 
 fn put<T: serde::Serialize>(store: &mut Store, value: &T) -> Result<Blob, WriteError> {
-    store.put(json(value).as_bytes())
-}
-
-/// Seals, and remembers what was sealed before.
-struct Sealing<'s> {
-    settings: &'s Settings,
-    sealer: Sealer,
-    before: HashMap<String, Blob>,
-    now: Vec<(String, Blob)>,
-}
-
-impl<'s> Sealing<'s> {
-    fn new(settings: &'s Settings, store: &Store) -> Sealing<'s> {
-        let secret = settings.keys[0].secret_for("compute-init export: what stands in for chance");
-        Sealing { settings, sealer: Sealer::new(secret), before: store.sealed_before(), now: Vec::new() }
-    }
-
-    /// Every host that has secrets and no recipient is told at once, before anything is written.
-    fn check(&self, export: &ClusterExport) -> Result<(), WriteError> {
-        let Seal::To(recipients) = &self.settings.seal else { return Ok(()) };
-        let shared = export.shared.iter().any(|f| f.secret);
-        let with_secrets = export.hosts.iter().filter(|(_, host)| shared || has_secrets(host));
-        let missing: Vec<String> =
-            with_secrets.filter_map(|(name, _)| recipients.of(short(name), self.settings.now).err()).collect();
-        if missing.is_empty() { Ok(()) } else { Err(WriteError::Recipients(missing)) }
-    }
-
-    fn host(
-        &mut self,
-        export: &ClusterExport,
-        host: &HostExport,
-        short: &str,
-        store: &mut Store,
-    ) -> Result<Option<Sealed>, WriteError> {
-        let secrets = secrets(export, host, short);
-        if secrets == (Secrets { host: short.to_owned(), ..Secrets::default() }) {
-            return Ok(None);
-        }
-        let plain = json(&secrets);
-        let Seal::To(recipients) = &self.settings.seal else {
-            let blob = store.put_as_is(plain.as_bytes())?;
-            return Ok(Some(Sealed { recipient: UNSEALED.to_owned(), blob }));
-        };
-        let recipient = recipients.of(short, self.settings.now).map_err(|why| WriteError::Recipients(vec![why]))?;
-        let prepared = self.sealer.prepare(recipient, plain.as_bytes());
-        let tag: String = prepared.tag().iter().map(|b| format!("{b:02x}")).collect();
-        let known = self.before.get(&tag).filter(|blob| store.holds(blob)).cloned();
-        let blob = match known {
-            Some(blob) => blob,
-            None => store.put_as_is(&prepared.seal())?,
-        };
-        self.now.push((tag, blob.clone()));
-        Ok(Some(Sealed { recipient: recipient.to_string(), blob }))
-    }
-
-    fn keep(&self, store: &Store) -> Result<(), WriteError> {
-        store.keep_sealed(&self.now)
-    }
-}
-
-fn has_secrets(host: &HostExport) -> bool {
-    host.vars.iter().any(|layer| !layer.secret.is_empty())
-        || host.files.iter().any(|f| f.secret)
-        || host.others.values().any(|other| !other.vars.secret.is_empty())
-}
-
-/// Everything of a host that only it may read.
-fn secrets(export: &ClusterExport, host: &HostExport, short: &str) -> Secrets {
-    let mut secrets = Secrets { host: short.to_owned(), ..Secrets::default() };
-    for layer in &host.vars {
-        let hidden = layer.vars.iter().filter(|(name, _)| layer.secret.contains(*name));
-        secrets.vars.extend(hidden.map(|(name, value)| (name.clone(), value.clone())));
-    }
-    secrets.vars.sort_unstable_keys();
-    for (name, other) in host.others.iter() {
-        let hidden = other.vars.vars.iter().filter(|(name, _)| other.vars.secret.contains(*name));
-        let hidden: IndexMap<_, _> = hidden.map(|(name, value)| (name.clone(), value.clone())).collect();
-        if !hidden.is_empty() {
-            secrets.others.insert(name.clone(), hidden);
-        }
-    }
-    for file in export.shared.iter().chain(&host.files).filter(|f| f.secret) {
-        secrets.files.insert(file.path.clone(), STANDARD.encode(&file.bytes));
-    }
-    secrets
+    store.put(json(value).into_bytes())
 }

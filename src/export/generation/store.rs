@@ -2,13 +2,12 @@
 //! not at all; the index is switched by one rename, after everything that it leads to is on the disk.
 
 use super::error::WriteError;
-use crate::bundle::{Digest, lines};
+use super::packing::Packed;
+use crate::bundle::Digest;
 use crate::plan::export::{BLOBS, Blob, CURRENT, GENERATIONS, ROOT};
 use crate::plan::limits;
 use crate::sys::file::{self, Look};
 use crate::sys::lock::{Lock, LockError};
-use flate2::Compression;
-use flate2::write::DeflateEncoder;
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -25,8 +24,6 @@ const SEALED: &str = ".sealed";
 const LIST: &str = ".blobs";
 /// More new blobs than this are brought to the disk by one call for the whole file system.
 const MANY: usize = 256;
-/// Smaller files are not worth deflating.
-const SMALL: usize = 4096;
 
 /// The directory, locked.
 pub struct Store {
@@ -92,53 +89,32 @@ impl Store {
         Ok(())
     }
 
-    /// Puts bytes into the store, deflated where that saves something.
-    pub fn put(&mut self, bytes: &[u8]) -> Result<Blob, WriteError> {
-        if bytes.len() as u64 > limits::EXPORT_FILE {
-            return Err(WriteError::Content(format!(
-                "a file of {} bytes is larger than nodes take ({})",
-                bytes.len(),
-                limits::EXPORT_FILE
-            )));
-        }
-        if bytes.len() < SMALL {
-            return self.put_as_is(bytes);
-        }
-        let deflated = deflate(bytes);
-        let records = lines::contract(bytes);
-        let lines = deflate(&records);
-        // Undoing it costs the node something: it must be worth it.
-        if lines.len() < deflated.len() / 4 * 3 && records.len() < bytes.len() {
-            let blob = self.put_as_is(&lines)?;
-            return Ok(Blob { inflated: Some(records.len() as u64), told: Some(bytes.len() as u64), ..blob });
-        }
-        if deflated.len() < bytes.len() - bytes.len() / 8 {
-            let blob = self.put_as_is(&deflated)?;
-            return Ok(Blob { inflated: Some(bytes.len() as u64), ..blob });
-        }
-        self.put_as_is(bytes)
+    /// Puts bytes into the store, in the form that saves most.
+    pub fn put(&mut self, bytes: Vec<u8>) -> Result<Blob, WriteError> {
+        self.keep(Packed::of(bytes)?)
     }
 
-    /// Puts bytes into the store as they are.
-    pub fn put_as_is(&mut self, bytes: &[u8]) -> Result<Blob, WriteError> {
-        let blob = Blob { digest: Digest::of(bytes).hex(), size: bytes.len() as u64, inflated: None, told: None };
-        if self.have.get(&blob.digest) != Some(&blob.size) {
-            self.write_blob(&blob.digest, bytes)?;
+    /// Puts a blob into the store.
+    pub fn keep(&mut self, packed: Packed) -> Result<Blob, WriteError> {
+        let Packed { blob, bytes } = packed;
+        if !self.has(&blob) {
+            self.write_blob(&blob.digest, &bytes)?;
             self.have.insert(blob.digest.clone(), blob.size);
             self.written.push(blob.digest.clone());
             self.bytes += blob.size;
         }
-        self.used.insert(blob.digest.clone());
-        Ok(blob)
+        Ok(self.used(blob))
     }
 
-    /// Whether a blob is there; if so, it counts as used.
-    pub fn holds(&mut self, blob: &Blob) -> bool {
-        let there = self.have.get(&blob.digest) == Some(&blob.size);
-        if there {
-            self.used.insert(blob.digest.clone());
-        }
-        there
+    /// Whether a blob is there.
+    pub fn has(&self, blob: &Blob) -> bool {
+        self.have.get(&blob.digest) == Some(&blob.size)
+    }
+
+    /// The generation leads to a blob that is there: it is not pruned.
+    pub fn used(&mut self, blob: Blob) -> Blob {
+        self.used.insert(blob.digest.clone());
+        blob
     }
 
     fn write_blob(&mut self, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
@@ -317,12 +293,6 @@ impl Store {
         self.have.retain(|name, _| reached.contains(name));
         Ok(gone)
     }
-}
-
-fn deflate(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
-    let deflated = encoder.write_all(bytes).and_then(|()| encoder.finish());
-    deflated.expect("memory takes what is written to it")
 }
 
 fn make_directory(path: &Path, owner: Option<(u32, u32)>) -> Result<(), WriteError> {
