@@ -1,6 +1,7 @@
 """What must happen, in the order in which it happens: each case builds on the state that the one before left."""
 
 import json
+import shutil
 
 import lab
 from lab import Unmet
@@ -188,6 +189,64 @@ def fake_build_on_the_node(cluster):
     until_idle(cluster)
 
 
+CREDENTIAL = """[Service]
+LoadCredentialEncrypted=compute-init.identity:/etc/compute-init/identity.cred
+"""
+
+
+def reported(cluster):
+    """The node in the control node's table."""
+    said = cluster.control.says("/root/compute-init", "nodes", "--json", "--dest", "/cluster", "--key", "/root/export.key")
+    return json.loads(said)["nodes"][0]
+
+
+def credential_opens_the_export_and_the_node_reports(cluster):
+    """A signed export, an identity that only this machine's systemd can decrypt, and the report that Slurm keeps."""
+    serial, key, identity = cluster.write_signed()
+    cluster.write_source(cluster.control, FAKE % "")
+    shutil.copy(key, cluster.control.root / "root/export.key")
+    root = cluster.node.root
+    (root / "etc/compute-init/trust.d/export").mkdir(parents=True, exist_ok=True)
+    shutil.copy(f"{key.with_suffix('')}.pub.pem", root / "etc/compute-init/trust.d/export/site.pem")
+    with open(root / "etc/compute-init/config.yaml", "a") as config:
+        config.write("report: comment\n")
+    # Without an identity the sealed part stays shut, and the boot says so.
+    cluster.node.reboot()
+    found = until_ended(cluster, "refused")
+    check("identity" in found["message"], f"the message is {found['message']!r}")
+    # The plain identity is only ever in memory there; what stays on the disk is sealed to the machine.
+    shutil.copy(identity, root / "root/identity")
+    sealed = cluster.node.run("systemd-creds", "encrypt", "--with-key=host", "--name=compute-init.identity",
+                              "/root/identity", "/etc/compute-init/identity.cred")
+    check(sealed.returncode == 0, f"systemd-creds: {sealed.stdout}")
+    (root / "root/identity").unlink()
+    check(identity.read_text().strip() not in (root / "etc/compute-init/identity.cred").read_text(), "the credential is plain")
+    directory = root / "etc/systemd/system/compute-init.service.d"
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "identity.conf").write_text(CREDENTIAL)
+    cluster.node.reboot()
+    until_ended(cluster, "ready")
+    until_idle(cluster)
+    cluster.until("the report is in Slurm", lambda: reported(cluster)["report"])
+    node = reported(cluster)
+    report = node["report"]
+    check((report["serial"], report["state"], report["genuine"]) == (serial, "ready", True), f"the report is {report}")
+    check(node["state"] == "idle", f"Slurm's state of the node is {node['state']!r}")
+    # Somebody else's word is shown as such.
+    word = next(w for w in cluster.control.says("scontrol", "-o", "show", "node", "node1").split() if w.startswith("Comment="))
+    forged = word.removeprefix("Comment=").replace(":ready:", ":failed:")
+    cluster.control.run("scontrol", "update", "nodename=node1", f"comment={forged}")
+    report = reported(cluster)["report"]
+    check((report["state"], report["genuine"]) == ("failed", False), f"a forged report is shown as {report}")
+    # The next boot replaces it, and tells the newer generation.
+    newer, *_ = cluster.write_signed(resolv_conf_nameservers=["192.0.2.54"])
+    check(newer > serial, f"serial {newer} after {serial}")
+    cluster.node.reboot()
+    until_ended(cluster, "ready")
+    cluster.until("the next report is in Slurm", lambda: reported(cluster)["report"]["serial"] == newer)
+    check(reported(cluster)["report"]["genuine"] is True, "the next report is not the node's own")
+
+
 CASES = [
     first_boot_ends_idle,
     reboot_comes_back,
@@ -197,4 +256,5 @@ CASES = [
     fake_build_through_slurm,
     fake_build_on_the_node,
     broken_munge_key_leaves_the_login,
+    credential_opens_the_export_and_the_node_reports,
 ]
