@@ -8,7 +8,7 @@ use super::manner::Manner;
 use super::result::Done;
 use super::scope::Scope;
 use crate::modules::accounts::Accounts;
-use crate::modules::{self, Context, Module};
+use crate::modules::{self, Context, Module, Origin};
 use crate::plan::{Action, Args, Data, Key, Map, Task};
 use crate::spec;
 use crate::sys::command::{Command, CommandError, Output, Runner};
@@ -127,7 +127,7 @@ impl<'p> Run<'p> {
                 Ok(true) => {}
                 Ok(false) => return Ok(Some(condition)),
                 Err(e) => {
-                    return Err(condition_error(&condition, e));
+                    return Err(e.of_condition(&condition));
                 }
             }
         }
@@ -150,6 +150,9 @@ impl<'p> Run<'p> {
         let total = retries.map_or(1, |r| r + 1);
         for attempt in 1..=total {
             let mut done = self.execute(task, module, frame, scope, manner);
+            if done.origin != Origin::Module {
+                return done;
+            }
             if total > 1 {
                 done.put("attempts", Data::Int(attempt.into()));
             }
@@ -250,9 +253,7 @@ impl<'p> Run<'p> {
             Err(message) => return Done::failure(message),
         };
         if manner.asynchronous && NOT_ASYNC.contains(&super::task::short_action(module)) {
-            let mut done = Done::failure("async is not supported for this task.");
-            done.put("changed", Data::Bool(false));
-            return done;
+            return Done::of(Err(modules::Failure::refused("async is not supported for this task.")));
         }
         let runner = Bounded { inner: self.world.runner, deadline: manner.deadline };
         let context = Context {
@@ -272,8 +273,12 @@ impl<'p> Run<'p> {
             Ok(args) => args,
             Err(problems) => {
                 let all: Vec<String> = problems.into_iter().map(|p| p.message).collect();
-                // The module says so itself: it ran, and changed nothing.
-                return Done::of(Err(modules::Failure::new(all.join("; "))));
+                // The module says so itself: it ran, and changed nothing. What runs on the controller refuses it before.
+                let wrong = all.join("; ");
+                return Done::of(Err(match ON_CONTROLLER.contains(&module) {
+                    true => modules::Failure::refused(wrong),
+                    false => modules::Failure::new(wrong),
+                }));
             }
         };
         #[cfg(feature = "builder")]
@@ -287,14 +292,13 @@ impl<'p> Run<'p> {
         let started = Instant::now();
         let mut done = match assume(&context, module) {
             Ok(_assumed) => Done::of(run(&context, &args)),
-            Err(message) => Done::failure(message),
+            Err(message) => Done::of(Err(modules::Failure::new(message))),
         };
         if let Some(limit) = manner.timeout.filter(|l| done.is_failed() && started.elapsed().as_secs() >= *l) {
             let action = super::task::short_action(module);
-            done = Done::failure(format!(
+            done = Done::of(Err(modules::Failure::refused(format!(
                 "The {action} action failed to execute in the expected time frame ({limit}) and was terminated"
-            ));
-            done.put("changed", Data::Bool(false));
+            ))));
         }
         if manner.asynchronous && !manner.check {
             // A job that was waited for has begun and ended; there is none to ask for.
@@ -389,16 +393,19 @@ impl<'p> Run<'p> {
         Ok((args, raw))
     }
 
-    /// `changed_when` and `failed_when`.
+    /// `changed_when` and `failed_when`; where the first cannot be evaluated, the second is not.
     fn judge(&self, task: &Task, frame: &Rc<Frame<'p>>, scope: &Scope<'_, 'p>, done: &mut Done) {
+        if done.has("skipped") {
+            return;
+        }
+        let unclear = |done: &mut Done, name: &str, message: String| {
+            done.put("failed", Data::Bool(true));
+            done.put(name, Data::Unsafe(message));
+        };
         if !task.changed_when.is_empty() {
             match self.all(&task.changed_when, frame, scope) {
                 Ok(changed) => done.put("changed", Data::Bool(changed)),
-                Err(message) => {
-                    done.put("failed", Data::Bool(true));
-                    done.put("changed_when_result", Data::Unsafe(message.clone()));
-                    done.put("msg", Data::Unsafe(message));
-                }
+                Err(message) => return unclear(done, "changed_when_result", message),
             }
         }
         if !task.failed_when.is_empty() {
@@ -407,11 +414,7 @@ impl<'p> Run<'p> {
                     done.put("failed_when_result", Data::Bool(failed));
                     done.put("failed", Data::Bool(failed));
                 }
-                Err(message) => {
-                    done.put("failed", Data::Bool(true));
-                    done.put("failed_when_result", Data::Unsafe(message.clone()));
-                    done.put("msg", Data::Unsafe(message));
-                }
+                Err(message) => unclear(done, "failed_when_result", message),
             }
         }
     }
@@ -423,7 +426,7 @@ impl<'p> Run<'p> {
             match templar.condition(condition) {
                 Ok(true) => {}
                 Ok(false) => return Ok(false),
-                Err(e) => return Err(condition_error(condition, e)),
+                Err(e) => return Err(e.of_condition(condition)),
             }
         }
         Ok(true)
@@ -438,16 +441,6 @@ impl<'p> Run<'p> {
             Action::Meta(_) => "meta",
         }
     }
-}
-
-/// A condition that cannot be evaluated, in Ansible's words.
-fn condition_error(condition: &Data, mut error: crate::vars::TemplateError) -> String {
-    let shown = condition.as_str().unwrap_or("(a value)");
-    // The statement that a condition is wrapped into is no line of the author's.
-    error.context.retain(|line| !line.contains("{% if "));
-    format!(
-        "The conditional check '{shown}' failed. The error was: error while evaluating conditional ({shown}): {error}"
-    )
 }
 
 /// Whether a text is an omit token: ours, or one that an export carried along, which ends in forty digits of a digest.

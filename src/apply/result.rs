@@ -1,7 +1,7 @@
 //! Results as roles read them: the dictionaries that register stores, shaped as ansible-core's task executor does.
 
 use super::host::cleaned;
-use crate::modules::{Diff, Failure, Outcome};
+use crate::modules::{Diff, Failure, Origin, Outcome};
 use crate::plan::status::Change;
 use crate::plan::{Data, Key, Map};
 
@@ -20,6 +20,8 @@ pub(super) struct Done {
     pub no_log: bool,
     /// The name under which delegate_to named this host.
     pub delegated: Option<String>,
+    /// Whose word it is.
+    pub origin: Origin,
 }
 
 impl Done {
@@ -36,6 +38,7 @@ impl Done {
                     diff: outcome.diff,
                     no_log: false,
                     delegated: None,
+                    origin: Origin::Module,
                 };
                 done.put("changed", Data::Bool(outcome.changed));
                 if outcome.skipped {
@@ -60,9 +63,9 @@ impl Done {
                 done
             }
             Err(failure) => {
-                let mut done = Done { result: failure.result, ..Done::default() };
+                let mut done = Done { result: failure.result, origin: failure.origin, ..Done::default() };
                 done.put("msg", Data::Unsafe(failure.msg));
-                if !done.has("changed") {
+                if !done.has("changed") && done.origin == Origin::Module {
                     done.put("changed", Data::Bool(false));
                 }
                 done.put("failed", Data::Bool(true));
@@ -74,7 +77,7 @@ impl Done {
 
     /// A failure before a module ran: there is no word on what changed.
     pub fn failure(msg: impl Into<String>) -> Done {
-        let mut done = Done::default();
+        let mut done = Done { origin: Origin::Error, ..Done::default() };
         done.put("msg", Data::Unsafe(msg.into()));
         done.put("failed", Data::Bool(true));
         done
@@ -218,7 +221,8 @@ pub(super) fn boolean(value: &Data) -> bool {
 /// Why a result failed, in the first words that it has: many a module leaves `msg` empty.
 pub fn why<'a>(get: impl Fn(&str) -> Option<&'a Data>) -> String {
     let text = |name| get(name).and_then(Data::as_str).map(str::trim).filter(|s| !s.is_empty());
-    if let Some(words) = text("msg").or_else(|| text("reason")).or_else(|| text("stderr")) {
+    let conditions = ["changed_when_result", "failed_when_result"];
+    if let Some(words) = conditions.into_iter().chain(["msg", "reason", "stderr"]).find_map(text) {
         return words.to_owned();
     }
     match get("rc") {

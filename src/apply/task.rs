@@ -9,6 +9,7 @@ use super::report::{Event, Failed, Outcome, TaskStart};
 use super::result::{Done, boolean, why};
 use super::scope::Scope;
 use super::walk::Flow;
+use crate::modules::Origin;
 use crate::plan::status::TaskReport;
 use crate::plan::{Action, Data, Map, Meta, Span, Task, limits};
 use std::rc::Rc;
@@ -187,7 +188,13 @@ impl<'p> Run<'p> {
         scope: &Scope<'_, 'p>,
     ) -> Done {
         let items = match self.loop_items(task, frame, scope) {
-            Ok(None) => return self.item(task, module, frame, scope),
+            Ok(None) => {
+                let mut done = self.item(task, module, frame, scope);
+                if done.origin == Origin::Action && !done.has("changed") {
+                    done.put("changed", Data::Bool(false));
+                }
+                return done;
+            }
             Ok(Some(items)) => items,
             // A loop that cannot be evaluated matters only if the task would run.
             Err(message) => {
@@ -208,6 +215,10 @@ impl<'p> Run<'p> {
                 break;
             }
             let mut done = self.item(task, module, frame, &inner);
+            if done.origin == Origin::Error {
+                // The whole task ends with it: what came of items before is not kept.
+                return done;
+            }
             if let Some(name) = &task.register {
                 inner.set_local(name, Data::Map(done.registered()));
             }

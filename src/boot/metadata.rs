@@ -117,7 +117,7 @@ fn service(session: &Session, url: &str, until: Instant, misses: &[String]) -> R
 }
 
 /// Metadata of a file: JSON, or YAML as NoCloud's `meta-data` is, with `meta` in it.
-fn parse_file(bytes: &[u8], from: &str) -> Result<Found, String> {
+pub fn parse_file(bytes: &[u8], from: &str) -> Result<Found, String> {
     let json = match parse(bytes, from) {
         Ok(found) => return Ok(found),
         Err(why) => why,

@@ -9,7 +9,7 @@ mod drive;
 mod gate;
 mod generation;
 mod keyring;
-mod metadata;
+pub mod metadata;
 mod mount;
 mod needs;
 pub mod options;

@@ -9,13 +9,13 @@ use crate::spec::Args;
 pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     let message = |names: &[&str], default: &str| -> Result<Data, Failure> {
         match names.iter().find_map(|n| args.get(n)) {
-            None => Ok(text(default)),
-            Some(Data::List(lines)) if lines.iter().any(|l| l.text_bytes().is_none()) => Err(Failure::new(format!(
+            None | Some(Data::Null) => Ok(text(default)),
+            Some(Data::List(lines)) if lines.iter().any(|l| l.text_bytes().is_none()) => Err(Failure::raised(format!(
                 "Type of one of the elements in {} list is not string type",
                 names.join(" or ")
             ))),
             Some(value) if value.text_bytes().is_some() || matches!(value, Data::List(_)) => Ok(value.clone()),
-            Some(value) => Err(Failure::new(format!(
+            Some(value) => Err(Failure::raised(format!(
                 "Incorrect type for {}, expected a string or list and got <class '{}'>",
                 names.join(" or "),
                 value.type_name()
@@ -25,9 +25,9 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     let fail_msg = message(&["fail_msg", "msg"], "Assertion failed")?;
     let success_msg = message(&["success_msg"], "All assertions passed")?;
     let that = ctx.raw.get(&Key("that")).or_else(|| args.get("that")).cloned();
-    let that = match that.ok_or_else(|| Failure::new("conditional required in \"that\" string"))? {
+    let that = match that.ok_or_else(|| Failure::raised("conditional required in \"that\" string"))? {
         // A text may name the variable that holds the conditions.
-        whole @ Data::Str(_) => ctx.templar.value(&whole).map_err(|e| Failure::new(e.to_string()))?,
+        whole @ Data::Str(_) => ctx.templar.value(&whole).map_err(|e| Failure::raised(e.to_string()))?,
         other => other,
     };
     let that = match that {
@@ -35,7 +35,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
         one => vec![one],
     };
     for condition in that {
-        let holds = ctx.templar.condition(&condition).map_err(|e| Failure::new(e.to_string()))?;
+        let holds = ctx.templar.condition(&condition).map_err(|e| Failure::raised(e.of_condition(&condition)))?;
         if !holds {
             let outcome = shown(Outcome { failed: true, ..Outcome::default() }, args);
             return Ok(outcome.with("evaluated_to", false).with("assertion", condition.clone()).with("msg", fail_msg));

@@ -43,7 +43,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
         // Ansible says `message` here, where every other module says `msg`.
         Err(failure) => Err(Failure {
             result: super::params::map([("message", text(&failure.msg)), ("ansible_included_var_files", included)]),
-            msg: failure.msg,
+            ..failure
         }),
     }
 }

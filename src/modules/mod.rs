@@ -147,6 +147,20 @@ pub struct Failure {
     pub msg: String,
     /// Further return values (`rc`, `stderr`, ...).
     pub result: Map,
+    /// Whose word it is.
+    pub origin: Origin,
+}
+
+/// Where a task's result comes from. Only what a module returned is judged by `changed_when`, `failed_when` and `until`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// The module ran and says so.
+    #[default]
+    Module,
+    /// What prepares the module refused it.
+    Action,
+    /// An error before any of it: a loop ends with it, and nothing is said of what changed.
+    Error,
 }
 
 /// A module's run side.
@@ -235,7 +249,17 @@ fn find(name: &str) -> Option<Run> {
 impl Failure {
     /// A failure with a message and nothing else.
     pub fn new(msg: impl Into<String>) -> Failure {
-        Failure { msg: msg.into(), result: Map::new() }
+        Failure { msg: msg.into(), result: Map::new(), origin: Origin::Module }
+    }
+
+    /// An error that `failed_when` cannot take back, and that ends a loop.
+    pub fn raised(msg: impl Into<String>) -> Failure {
+        Failure { origin: Origin::Error, ..Failure::new(msg) }
+    }
+
+    /// A refusal that `failed_when` cannot take back.
+    pub fn refused(msg: impl Into<String>) -> Failure {
+        Failure { origin: Origin::Action, ..Failure::new(msg) }
     }
 }
 

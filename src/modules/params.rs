@@ -142,7 +142,12 @@ pub fn change(what: &str, target: impl Into<String>) -> Change {
     Change { what: what.to_owned(), target: target.into(), mode: None, owner: None }
 }
 
+/// The system's words for an error, as Python's `strerror` has them.
+pub fn words_of(error: &std::io::Error) -> String {
+    error.raw_os_error().map_or_else(|| error.to_string(), |n| nix::errno::Errno::from_raw(n).desc().to_owned())
+}
+
 /// A failure with further return values.
 pub fn failure<'a>(msg: impl Into<String>, result: impl IntoIterator<Item = (&'a str, Data)>) -> Failure {
-    Failure { msg: msg.into(), result: map(result) }
+    Failure { result: map(result), ..Failure::new(msg) }
 }

@@ -21,7 +21,8 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
         set.insert(Data::str(name), value);
     }
     if set.is_empty() {
-        return Err(Failure::new("No key/value pairs provided, at least one is required for this action to succeed"));
+        let none = "No key/value pairs provided, at least one is required for this action to succeed";
+        return Err(Failure::refused(none));
     }
     let facts = if args.flag("cacheable") { set.clone() } else { Map::new() };
     Ok(Outcome { facts, set, ..Outcome::default() })
@@ -70,10 +71,11 @@ fn name_of(ctx: &Context, key: &Data) -> Result<String, Failure> {
     if first && rest && !PYTHON_KEYWORDS.contains(&name.as_str()) {
         return Ok(name);
     }
-    Err(Failure::new(format!(
+    let wrong = format!(
         "The variable name '{name}' is not valid. Variables must start with a letter or underscore character, \
          and contain only letters, numbers and underscores."
-    )))
+    );
+    Err(Failure::refused(wrong))
 }
 
 /// Words that Python keeps for itself cannot name variables.

@@ -21,11 +21,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
             let absent = Data::Map(map([("exists", Data::Bool(false))]));
             return Ok(Outcome { result: map([("stat", absent)]), ..Outcome::default() });
         }
-        Err(e) => {
-            let errno =
-                e.raw_os_error().map_or_else(|| e.to_string(), |n| nix::errno::Errno::from_raw(n).desc().to_owned());
-            return Err(Failure::new(errno));
-        }
+        Err(e) => return Err(Failure::new(super::params::words_of(&e))),
     };
     let mut stat = map([("exists", Data::Bool(true)), ("path", paths::shown(&path))]);
     stat.extend(described(ctx, &meta, Names::Both));

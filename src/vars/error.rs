@@ -1,5 +1,6 @@
 //! How a template fails: the kind, the words roles can see, and the way there.
 
+use crate::plan::Data;
 use std::fmt;
 
 /// What kind of mistake a template made.
@@ -62,6 +63,18 @@ impl TemplateError {
         } else {
             self.within(format!("line {line}, column {column}"))
         }
+    }
+
+    /// What Ansible says of a condition that cannot be evaluated.
+    pub fn of_condition(mut self, condition: &Data) -> String {
+        let shown = condition.as_str().unwrap_or("(a value)");
+        // The statement that a condition is wrapped into is no line of the author's.
+        self.context.retain(|line| !line.contains("{% if "));
+        let place = match self.kind {
+            ErrorKind::Undefined => format!("error while evaluating conditional ({shown}): "),
+            _ => String::new(),
+        };
+        format!("The conditional check '{shown}' failed. The error was: {place}{self}")
     }
 
     /// The same error with one more line of context.

@@ -1,6 +1,8 @@
-//! Random playbooks that are valid: a few files, a few tasks that change them, users and groups, loops, conditions and
-//! handlers. Everything lies beneath the case's own directory, and names of accounts are the case's own.
+//! Random playbooks that are valid: a few files, a few tasks that change them, users and groups, blocks, included files,
+//! loops, conditions, handlers and tags. Everything lies beneath the case's own directory, and names of accounts are the
+//! case's own.
 
+use crate::arguments::{CONDITIONS, LINES, action, one};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -11,305 +13,217 @@ use serde_json::{Map, Value, json};
 #[derive(Clone, Debug)]
 pub struct Case {
     pub files: Vec<(String, String)>,
-    pub tasks: Vec<Task>,
+    pub entries: Vec<Entry>,
 }
 
-/// A task; its register is its place in the list.
+/// What stands in a list of tasks.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    Task(Task),
+    Block(Block),
+    /// `include_tasks`, of a file with these entries; with `true` they are imported when the playbook is read.
+    Include(Map<String, Value>, Vec<Entry>, bool),
+}
+
+/// A task; it is registered under its place in the playbook.
 #[derive(Clone, Debug)]
 pub struct Task {
     pub module: String,
     pub args: Value,
-    pub items: Option<Vec<String>>,
     pub keywords: Map<String, Value>,
+    /// It is tried again until this holds.
+    pub until: Option<String>,
 }
 
-const NAMES: [&str; 6] = ["a", "b", "c", "d", "d/e", "d/f"];
-const LINES: [&str; 12] =
-    ["a=1", "b = 2", "# comment", "a=2", "", "  indented", "ü ß", "key: value", "a=1 b=2", "[section]", "x\ty", "end."];
-const PATTERNS: [&str; 9] = ["^a=", "b", "^#", "value$", "^$", "(a)=(\\d)", "[0-9]", "no such line", "^\\s+in"];
-const EXPRESSIONS: [&str; 14] = [
-    "{{ s }}",
-    "{{ n + 1 }}",
-    "{{ l | join(',') }}",
-    "{{ d.k | default('none') }}",
-    "{{ d.missing | default('none') }}",
-    "{{ item | default('no item') }}",
-    "{{ 'yes' if n > 2 else 'no' }}",
-    "{{ l[-1] }} and {{ s | upper }}",
-    "{{ l | map('upper') | list }}",
-    "{{ d }}",
-    "{% for x in l %}{{ loop.index }}{{ x }} {% endfor %}",
-    "{{ s | regex_replace('e', 'E') }}",
-    "{{ (l | length) ~ '-' ~ n }}",
-    "{{ r0 is defined }}",
-];
-const CONDITIONS: [&str; 10] = [
-    "n > 2",
-    "n < 2",
-    "r0 is changed",
-    "r0 is not failed",
-    "s in l",
-    "d.k is defined and l | length > 1",
-    "not flag",
-    "item | default('one') != 'two'",
-    "r1 is defined",
-    "flag or n == 3",
-];
-const MODES: [&str; 8] = ["0644", "0600", "0755", "u=rw,g=r,o=", "u+x", "a-w", "g=u,o=", "u=rwX,go=rX"];
-
-fn one(list: &'static [&'static str]) -> impl Strategy<Value = String> {
-    select(list).prop_map(str::to_owned)
+/// A block; without entries a section is not there.
+#[derive(Clone, Debug)]
+pub struct Block {
+    pub keywords: Map<String, Value>,
+    pub block: Vec<Entry>,
+    pub rescue: Vec<Entry>,
+    pub always: Vec<Entry>,
 }
 
-/// A path of the case; in a loop it may depend on the item.
-fn path() -> impl Strategy<Value = String> {
-    prop_oneof![
-        8 => one(&NAMES).prop_map(|n| format!("{{{{ root }}}}/{n}")),
-        1 => Just("{{ root }}/{{ item | default('a') }}".to_owned()),
-    ]
+/// How a number of cases is run: arguments of ansible-playbook, which both sides take.
+pub const MANNERS: [&str; 5] = ["", "--check", "--tags t1", "", "--skip-tags t1,t2"];
+
+type Keyword = BoxedStrategy<Option<(&'static str, Value)>>;
+
+fn keyword(often: f64, name: &'static str, value: BoxedStrategy<Value>) -> Keyword {
+    option::weighted(often, value.prop_map(move |v| (name, v))).boxed()
 }
 
-fn text() -> impl Strategy<Value = String> {
-    prop_oneof![3 => one(&LINES), 2 => one(&EXPRESSIONS)]
+fn keywords(list: Vec<Keyword>) -> BoxedStrategy<Map<String, Value>> {
+    list.prop_map(|pairs| pairs.into_iter().flatten().map(|(n, v)| (n.to_owned(), v)).collect()).boxed()
 }
 
-/// Several lines, with or without an end.
-fn body() -> impl Strategy<Value = String> {
-    (vec(text(), 0..5), any::<bool>()).prop_map(|(lines, ended)| {
-        let mut body = lines.join("\n");
-        if ended {
-            body.push('\n');
-        }
-        body
-    })
+fn condition() -> BoxedStrategy<Value> {
+    let several = vec(one(&CONDITIONS), 2..3).prop_map(Value::from);
+    prop_oneof![5 => one(&CONDITIONS).prop_map(Value::from), 1 => several].boxed()
 }
 
-/// Arguments that are given or not.
-fn given(
-    required: Vec<(&'static str, BoxedStrategy<Value>)>,
-    optional: Vec<(&'static str, BoxedStrategy<Value>)>,
-) -> BoxedStrategy<Value> {
-    let required: Vec<_> = required.into_iter().map(|(n, s)| s.prop_map(move |v| Some((n, v))).boxed()).collect();
-    let optional = optional.into_iter().map(|(n, s)| option::weighted(0.3, s.prop_map(move |v| (n, v))).boxed());
-    let all: Vec<BoxedStrategy<Option<(&'static str, Value)>>> = required.into_iter().chain(optional).collect();
-    all.prop_map(|pairs| pairs.into_iter().flatten().map(|(n, v)| (n.to_owned(), v)).collect::<Map<_, _>>().into())
+fn always(value: Value) -> BoxedStrategy<Value> {
+    Just(value).boxed()
+}
+
+fn tags() -> BoxedStrategy<Value> {
+    select(vec![json!("t1"), json!("t2"), json!(["t1", "t2"]), json!("never"), json!(["never", "t1"]), json!("always")])
         .boxed()
 }
 
-fn value(strategy: impl Strategy<Value = String> + 'static) -> BoxedStrategy<Value> {
-    strategy.prop_map(Value::from).boxed()
+fn vars() -> BoxedStrategy<Value> {
+    select(vec![json!({"s": "nearer"}), json!({"n": 1, "flag": true}), json!({"l": ["{{ s }}", "last"]})]).boxed()
 }
 
-fn flag() -> BoxedStrategy<Value> {
-    any::<bool>().prop_map(Value::from).boxed()
+/// Keywords that repeat a task, an item each.
+fn repeated() -> BoxedStrategy<Map<String, Value>> {
+    let items = vec(select(vec!["one", "two", "a", "b"]), 0..4).prop_map(|l| json!({"loop": l}));
+    let others = select(vec![
+        json!({"loop": "{{ l }}"}),
+        json!({"with_items": ["a", ["b", "c"]]}),
+        json!({"with_sequence": "start=1 end=2"}),
+        json!({"loop": ["a", "b"], "loop_control": {"index_var": "index"}}),
+        json!({"loop": ["a", "c"], "loop_control": {"extended": true, "label": "{{ item }}"}}),
+        json!({"loop": "{{ missing_list | default([]) }}"}),
+    ]);
+    prop_oneof![2 => items, 1 => others].prop_map(|v| v.as_object().expect("keywords").clone()).boxed()
 }
 
-fn of(list: &'static [&'static str]) -> BoxedStrategy<Value> {
-    value(one(list))
-}
-
-fn looks() -> Vec<(&'static str, BoxedStrategy<Value>)> {
-    let id = select(vec![0, 12, 100]).prop_map(Value::from);
-    vec![("mode", of(&MODES)), ("owner", id.clone().boxed()), ("group", id.boxed())]
-}
-
-fn file() -> BoxedStrategy<Value> {
-    let states = &["file", "directory", "absent", "touch"];
-    let plain = given(vec![("path", value(path())), ("state", of(states))], looks());
-    let links = given(
-        vec![("path", value(path())), ("src", value(path())), ("state", of(&["link", "hard"]))],
-        vec![("force", flag())],
-    );
-    let relative =
-        given(vec![("path", value(path())), ("src", of(&NAMES)), ("state", of(&["link"]))], vec![("force", flag())]);
-    prop_oneof![4 => plain, 1 => links, 1 => relative].boxed()
-}
-
-fn copy() -> BoxedStrategy<Value> {
-    let mut options = looks();
-    options.extend([("force", flag()), ("backup", flag()), ("directory_mode", of(&MODES))]);
-    let content = given(vec![("dest", value(path())), ("content", value(body()))], options);
-    let mut options = looks();
-    options.extend([("force", flag()), ("remote_src", Just(json!(true)).boxed())]);
-    let src =
-        given(vec![("dest", value(path())), ("src", of(&["plain.txt", "tree/", "tree"]))], vec![("force", flag())]);
-    let remote = given(
-        vec![("dest", value(path())), ("src", value(path())), ("remote_src", Just(json!(true)).boxed())],
-        looks(),
-    );
-    prop_oneof![4 => content, 1 => src, 1 => remote].boxed()
-}
-
-fn template() -> BoxedStrategy<Value> {
-    let mut options = looks();
-    options.extend([("force", flag()), ("trim_blocks", flag()), ("lstrip_blocks", flag())]);
-    given(vec![("dest", value(path())), ("src", of(&["one.j2", "two.j2"]))], options)
-}
-
-fn place() -> BoxedStrategy<Value> {
-    prop_oneof![of(&["EOF", "BOF"]), of(&PATTERNS)].boxed()
-}
-
-fn lineinfile() -> BoxedStrategy<Value> {
-    let present = given(
-        vec![("path", value(path())), ("line", value(text().prop_filter("a line", |l| !l.is_empty())))],
-        vec![
-            ("regexp", of(&PATTERNS)),
-            ("insertafter", place()),
-            ("create", flag()),
-            ("firstmatch", flag()),
-            ("mode", of(&MODES)),
-        ],
-    );
-    let before = given(
-        vec![("path", value(path())), ("line", of(&["new line", "\\1-\\2"])), ("insertbefore", place())],
-        vec![("create", flag()), ("backup", flag())],
-    );
-    let references = given(
-        vec![("path", value(path())), ("line", of(&["\\1=9", "\\g<1>x"])), ("regexp", of(&["(a)=(\\d)", "^(b)"]))],
-        vec![("backrefs", Just(json!(true)).boxed())],
-    );
-    let absent = given(
-        vec![("path", value(path())), ("regexp", of(&PATTERNS)), ("state", Just(json!("absent")).boxed())],
-        vec![],
-    );
-    prop_oneof![3 => present, 1 => before, 1 => references, 1 => absent].boxed()
-}
-
-fn blockinfile() -> BoxedStrategy<Value> {
-    given(
-        vec![("path", value(path())), ("block", value(body()))],
-        vec![
-            ("marker", of(&["# {mark} ours", "; {mark}"])),
-            ("insertafter", place()),
-            ("state", of(&["present", "absent"])),
-            ("create", flag()),
-            ("append_newline", flag()),
-            ("prepend_newline", flag()),
-        ],
-    )
-}
-
-fn replace() -> BoxedStrategy<Value> {
-    given(
-        vec![("path", value(path())), ("regexp", of(&PATTERNS))],
-        vec![
-            ("replace", of(&["X", "\\g<0>!", ""])),
-            ("after", of(&["^#", "b"])),
-            ("before", of(&["end", "value"])),
-            ("backup", flag()),
-        ],
-    )
-}
-
-/// `@` stands for the number of the case: accounts are the machine's, not the directory's.
-fn group() -> BoxedStrategy<Value> {
-    given(
-        vec![("name", of(&["g@a", "g@b"])), ("state", of(&["present", "present", "absent"]))],
-        vec![("gid", of(&["2@1", "2@2"]))],
-    )
-    .prop_map(|mut args| {
-        // Whichever number is free next is another one on each side.
-        args["gid"] = json!(if args["name"] == "g@a" { "2@1" } else { "2@2" });
-        args
-    })
-    .boxed()
-}
-
-fn user() -> BoxedStrategy<Value> {
-    let options = vec![
-        ("comment", of(&["A user", "", "ü"])),
-        ("shell", of(&["/bin/sh", "/usr/sbin/nologin"])),
-        ("groups", of(&["g@a", "users", "", "g@a,users"])),
-        ("append", flag()),
-        ("group", of(&["users", "g@a"])),
-        ("password", of(&["*", "!"])),
-        ("create_home", flag()),
-        ("state", of(&["present", "present", "absent"])),
-        ("remove", flag()),
-    ];
-    given(vec![("name", of(&["u@"])), ("home", Just(json!("{{ root }}/home")).boxed())], options)
-        .prop_map(|mut args| {
-            args["uid"] = json!("2@3");
-            args
+/// A task; where something waits for its failure it fails more often.
+fn task() -> BoxedStrategy<Entry> {
+    let plain = keywords(vec![
+        keyword(0.25, "when", condition()),
+        keyword(0.25, "notify", select(vec!["h0", "h1", "topic"]).prop_map(Value::from).boxed()),
+        keyword(0.1, "check_mode", select(vec![true, true, false]).prop_map(Value::from).boxed()),
+        keyword(0.1, "changed_when", condition()),
+        keyword(0.05, "failed_when", condition()),
+        keyword(0.8, "ignore_errors", always(json!(true))),
+        keyword(0.2, "tags", tags()),
+        keyword(0.1, "vars", vars()),
+    ]);
+    let until = option::weighted(0.05, one(&["r@ is not failed", "r@ is changed", "n > 2", "r@.attempts == 2"]));
+    (action(), option::weighted(0.2, repeated()), plain, until)
+        .prop_map(|((module, args), repeated, mut keywords, until)| {
+            keywords.extend(repeated.into_iter().flatten());
+            Entry::Task(Task { module, args, keywords, until })
         })
         .boxed()
 }
 
-fn facts() -> BoxedStrategy<Value> {
-    given(
-        vec![("s", value(text())), ("cacheable", Just(json!(false)).boxed())],
-        vec![("n", (0..5i32).prop_map(Value::from).boxed())],
-    )
+fn of_several() -> BoxedStrategy<Map<String, Value>> {
+    keywords(vec![
+        keyword(0.3, "when", condition()),
+        keyword(0.2, "tags", tags()),
+        keyword(0.2, "vars", vars()),
+        keyword(0.1, "ignore_errors", always(json!(true))),
+    ])
 }
 
-fn body_of_task() -> BoxedStrategy<(String, Value)> {
-    let named = |name: &'static str, args: BoxedStrategy<Value>| args.prop_map(move |a| (name.to_owned(), a)).boxed();
-    prop_oneof![
-        4 => named("file", file()),
-        4 => named("copy", copy()),
-        2 => named("template", template()),
-        4 => named("lineinfile", lineinfile()),
-        3 => named("blockinfile", blockinfile()),
-        2 => named("replace", replace()),
-        1 => named("group", group()),
-        1 => named("user", user()),
-        1 => named("set_fact", facts()),
-    ]
-    .boxed()
-}
-
-fn task() -> BoxedStrategy<Task> {
-    let items = vec(select(vec!["one", "two", "a", "b"]).prop_map(str::to_owned), 0..4);
-    let keywords = (
-        option::weighted(0.25, one(&CONDITIONS)),
-        option::weighted(0.25, select(vec!["h0", "h1", "topic"])),
-        prop::bool::weighted(0.1),
-        option::weighted(0.1, one(&CONDITIONS)),
-        option::weighted(0.05, one(&CONDITIONS)),
-        prop::bool::weighted(0.9),
-    );
-    (body_of_task(), option::weighted(0.2, items), keywords)
-        .prop_map(|((module, args), items, (when, notify, check, changed, failed, ignored))| {
-            let mut keywords = Map::new();
-            let mut set = |name: &str, value: Option<Value>| keywords.extend(value.map(|v| (name.to_owned(), v)));
-            set("when", when.map(Value::from));
-            set("notify", notify.map(Value::from));
-            set("check_mode", check.then(|| json!(true)));
-            set("changed_when", changed.map(Value::from));
-            set("failed_when", failed.map(Value::from));
-            set("ignore_errors", ignored.then(|| json!(true)));
-            Task { module, args, items, keywords }
-        })
+fn block(depth: u32) -> BoxedStrategy<Entry> {
+    let section = || option::weighted(0.6, entries(depth, 1)).prop_map(Option::unwrap_or_default);
+    (of_several(), entries(depth, 3), section(), section())
+        .prop_map(|(keywords, block, rescue, always)| Entry::Block(Block { keywords, block, rescue, always }))
         .boxed()
+}
+
+fn include(depth: u32) -> BoxedStrategy<Entry> {
+    let included = (of_several(), option::weighted(0.3, repeated()), entries(depth, 2)).prop_map(|(mut k, r, list)| {
+        k.extend(r.into_iter().flatten());
+        Entry::Include(k, list, false)
+    });
+    let imported = (of_several(), entries(depth, 2)).prop_map(|(keywords, list)| Entry::Include(keywords, list, true));
+    prop_oneof![3 => included, 1 => imported].boxed()
+}
+
+fn entries(depth: u32, most: usize) -> BoxedStrategy<Vec<Entry>> {
+    let entry = match depth {
+        0 => task(),
+        _ => prop_oneof![8 => task(), 2 => block(depth - 1), 1 => include(depth - 1)].boxed(),
+    };
+    vec(entry, 1..=most).boxed()
 }
 
 /// All cases.
 pub fn cases() -> BoxedStrategy<Case> {
     let lines = vec(one(&LINES), 0..6).prop_map(|l| l.iter().map(|l| format!("{l}\n")).collect::<String>());
     let file = (one(&["a", "b", "d/e"]), lines);
-    (vec(file, 0..3), vec(task(), 1..5)).prop_map(|(files, tasks)| Case { files, tasks }).boxed()
+    (vec(file, 0..3), entries(2, 4)).prop_map(|(files, entries)| Case { files, entries }).boxed()
+}
+
+/// Files of a playbook as they are written down.
+struct Writer {
+    number: usize,
+    /// Tasks that have been written.
+    tasks: usize,
+    /// Files that are included, by their names.
+    included: Vec<(String, Value)>,
+}
+
+impl Writer {
+    fn list(&mut self, entries: &[Entry]) -> Vec<Value> {
+        entries.iter().map(|entry| self.entry(entry)).collect()
+    }
+
+    fn entry(&mut self, entry: &Entry) -> Value {
+        match entry {
+            Entry::Task(task) => self.task(task),
+            Entry::Block(block) => {
+                let mut written = block.keywords.clone();
+                let sections = [("block", &block.block), ("rescue", &block.rescue), ("always", &block.always)];
+                for (name, section) in sections.into_iter().filter(|(_, section)| !section.is_empty()) {
+                    written.insert(name.into(), self.list(section).into());
+                }
+                written.into()
+            }
+            Entry::Include(keywords, entries, imported) => {
+                let list = self.list(entries);
+                let name = format!("i{}.{}.yml", self.number, self.included.len());
+                let mut written = keywords.clone();
+                let module = if *imported { "import_tasks" } else { "include_tasks" };
+                written.insert(module.into(), json!(name));
+                self.included.push((name, list.into()));
+                written.into()
+            }
+        }
+    }
+
+    fn task(&mut self, task: &Task) -> Value {
+        let (number, at) = (self.number, self.tasks);
+        self.tasks += 1;
+        let mut written = task.keywords.clone();
+        written.insert("name".into(), json!(format!("{number}.{at} {}", task.module)));
+        written.insert(task.module.clone(), task.args.clone());
+        written.insert("register".into(), json!(format!("r{at}")));
+        if let Some(until) = &task.until {
+            written.insert("until".into(), json!(until.replace('@', &at.to_string())));
+            written.extend([("retries".to_owned(), json!(2)), ("delay".to_owned(), json!(0))]);
+        }
+        written.into()
+    }
 }
 
 impl Case {
-    /// The play of the case with this number, on a host of its own.
-    pub fn play(&self, number: usize) -> Value {
-        let mut tasks = Vec::new();
-        for (at, task) in self.tasks.iter().enumerate() {
-            let mut entry = task.keywords.clone();
-            entry.insert("name".into(), json!(format!("{number}.{at} {}", task.module)));
-            entry.insert(task.module.clone(), task.args.clone());
-            entry.insert("register".into(), json!(format!("r{at}")));
-            if let Some(items) = &task.items {
-                entry.insert("loop".into(), json!(items));
-            }
-            tasks.push(Value::Object(entry));
-        }
+    /// The arguments that a case with this number is run with; those of a batch are one.
+    pub fn manner(batch: usize) -> &'static str {
+        MANNERS[batch % MANNERS.len()]
+    }
+
+    /// How many tasks are written down.
+    pub fn tasks(&self) -> usize {
+        let mut writer = Writer { number: 0, tasks: 0, included: Vec::new() };
+        writer.list(&self.entries);
+        writer.tasks
+    }
+
+    /// The play of the case with this number, on a host of its own, and the files that it includes.
+    pub fn play(&self, number: usize) -> (Value, Vec<(String, Value)>) {
+        let mut writer = Writer { number, tasks: 0, included: Vec::new() };
+        let mut tasks = writer.list(&self.entries);
         tasks.push(json!({"meta": "flush_handlers"}));
-        let registers =
-            (0..self.tasks.len()).map(|at| format!("r{at}")).chain(["h0", "h1", "rescued"].map(String::from));
-        let pairs: Vec<String> = registers.map(|r| format!("'{r}': {r} | default('never')")).collect();
-        let results = format!("{{{{ {{{}}} | to_json(sort_keys=true) }}}}", pairs.join(", "));
+        let registers = (0..writer.tasks).map(|at| format!("r{at}"));
+        let known = registers.chain(["h0", "h1", "rescued_by"].map(String::from));
+        let pairs: Vec<String> = known.map(|r| format!("'{r}': {r} | default('never')")).collect();
+        let results = format!("RESULTS {number} {{{{ {{{}}} | to_json(sort_keys=true) }}}}", pairs.join(", "));
         let handler = |name: &str, listen: &str| {
             let line = format!("{name} ran");
             json!({"name": name, "listen": listen, "register": name,
@@ -322,12 +236,14 @@ impl Case {
             "tasks": [{
                 "block": tasks,
                 // A host that fails would end the run for all that come after it.
-                "rescue": [{"name": "rescued", "set_fact": {"rescued": true}}],
-                "always": [{"name": "results", "copy": {"dest": format!("/mnt/results/c{number}.json"), "content": results}}],
+                "rescue": [{"name": "rescued", "set_fact": {"rescued_by": "{{ ansible_failed_task.name }}"}, "tags": "always"}],
+                "always": [{"name": "results", "debug": {"msg": results}, "tags": "always"}],
             }],
             "handlers": [handler("h0", "topic"), handler("h1", "topic")],
         });
-        numbered(play, &format!("{:04}", number % 10_000))
+        let mark = format!("{:04}", number % 10_000);
+        let included = writer.included.into_iter().map(|(name, list)| (name, numbered(list, &mark))).collect();
+        (numbered(play, &mark), included)
     }
 }
 

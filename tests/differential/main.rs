@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how tests fail")]
 
+mod arguments;
 mod compare;
 mod generate;
 mod sides;
@@ -50,6 +51,11 @@ fn main() {
     std::process::exit(i32::from(!differential(&sides, cases as usize, seed, only)));
 }
 
+/// The arguments that a batch is run with: a case keeps them when it is run alone.
+fn manner_of(batch: &[(usize, Case)]) -> &'static str {
+    Case::manner(batch[0].0 / BATCH)
+}
+
 /// Runs all cases of a seed, or one of them; whether both sides agree on all.
 fn differential(sides: &Sides, count: usize, seed: u64, only: Option<usize>) -> bool {
     let (mut runner, strategy) = (runner(seed), generate::cases());
@@ -61,7 +67,8 @@ fn differential(sides: &Sides, count: usize, seed: u64, only: Option<usize>) -> 
     let mut failed: Vec<(usize, Vec<String>)> = Vec::new();
     for group in batches.chunks(jobs) {
         std::thread::scope(|scope| {
-            let running: Vec<_> = group.iter().map(|batch| scope.spawn(|| sides.run(batch))).collect();
+            let running: Vec<_> =
+                group.iter().map(|batch| scope.spawn(|| sides.run(batch, manner_of(batch)))).collect();
             for (batch, handle) in group.iter().zip(running) {
                 for ((number, _), (theirs, ours)) in batch.iter().zip(handle.join().expect("a batch")) {
                     let different = compare::differences(&theirs, &ours);
@@ -79,7 +86,7 @@ fn differential(sides: &Sides, count: usize, seed: u64, only: Option<usize>) -> 
     for (number, _) in failed.iter().take(shrunk) {
         report(sides, &mut trees[*number], *number, seed);
     }
-    let tasks: usize = cases.iter().map(|(_, c)| c.tasks.len()).sum();
+    let tasks: usize = cases.iter().map(|(_, c)| c.tasks()).sum();
     println!("{} playbooks with {tasks} tasks, seed {seed}: {} differ", cases.len(), failed.len());
     failed.is_empty()
 }
@@ -87,7 +94,8 @@ fn differential(sides: &Sides, count: usize, seed: u64, only: Option<usize>) -> 
 /// Makes a failing case smaller for as long as it fails, and writes it down.
 fn report(sides: &Sides, tree: &mut impl ValueTree<Value = Case>, number: usize, seed: u64) {
     let fails = |case: &Case| {
-        let both = sides.run(&[(number, case.clone())]);
+        let batch = [(number, case.clone())];
+        let both = sides.run(&batch, manner_of(&batch));
         compare::differences(&both[0].0, &both[0].1)
     };
     let mut smallest = tree.current();
@@ -107,9 +115,15 @@ fn report(sides: &Sides, tree: &mut impl ValueTree<Value = Case>, number: usize,
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("build/differential");
     std::fs::create_dir_all(&directory).expect("makes the directory");
     let path = directory.join(format!("seed-{seed}-case-{number}.json"));
-    let play = serde_json::to_string_pretty(&[smallest.play(number)]).expect("JSON");
+    let play = serde_json::to_string_pretty(&smallest.play(number)).expect("JSON");
     std::fs::write(&path, &play).expect("writes the case");
-    println!("smallest, in {}; files {:?}\n{play}\n  {}", path.display(), smallest.files, different.join("\n  "));
+    println!(
+        "smallest, in {}; with {:?}, files {:?}\n{play}\n  {}",
+        path.display(),
+        Case::manner(number / BATCH),
+        smallest.files,
+        different.join("\n  ")
+    );
 }
 
 /// What is generated must be valid, or nothing is compared.
@@ -117,9 +131,11 @@ fn generated_playbooks_compile() {
     let (mut runner, strategy) = (runner(7), generate::cases());
     for number in 0..200 {
         let case = strategy.new_tree(&mut runner).expect("a case").current();
-        let bytes = serde_json::to_vec(&[case.play(number)]).expect("JSON");
+        let (play, included) = case.play(number);
         let mut files = std::collections::BTreeMap::new();
-        files.insert("play.yml".to_owned(), FileBytes { bytes, mode: 0o644 });
+        for (name, file) in std::iter::once(("play.yml".to_owned(), serde_json::json!([play]))).chain(included) {
+            files.insert(name, FileBytes { bytes: serde_json::to_vec(&file).expect("JSON"), mode: 0o644 });
+        }
         for name in ["files/plain.txt", "files/tree/one", "templates/one.j2", "templates/two.j2"] {
             files.insert(name.to_owned(), FileBytes { bytes: b"x".to_vec(), mode: 0o644 });
         }

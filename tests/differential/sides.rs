@@ -1,7 +1,7 @@
 //! Runs cases through real Ansible and through us, each on its own copy of the same files.
 
 use super::generate::Case;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -37,8 +37,8 @@ fn write(path: &Path, text: &str, mode: u32) {
 }
 
 impl Sides {
-    /// Runs the cases, each under its number, and gives what Ansible and what we left.
-    pub fn run(&self, cases: &[(usize, Case)]) -> Vec<(Left, Left)> {
+    /// Runs the cases, each under its number, in this manner, and gives what Ansible and what we left.
+    pub fn run(&self, cases: &[(usize, Case)], manner: &str) -> Vec<(Left, Left)> {
         let scratch = tempfile::tempdir().expect("a directory");
         let plays = scratch.path().join("plays");
         write(&plays.join("files/plain.txt"), "plain\ntext\n", 0o644);
@@ -54,9 +54,11 @@ impl Sides {
         write(&plays.join("hosts"), &format!("{}\n", hosts.join("\n")), 0o644);
         let mut imports = Vec::new();
         for (number, case) in cases {
-            let play = serde_json::to_string_pretty(&[case.play(*number)]).expect("JSON");
-            write(&plays.join(format!("c{number}.yml")), &play, 0o644);
-            imports.push(serde_json::json!({"import_playbook": format!("c{number}.yml")}));
+            let (play, included) = case.play(*number);
+            for (name, file) in std::iter::once((format!("c{number}.yml"), json!([play]))).chain(included) {
+                write(&plays.join(name), &serde_json::to_string_pretty(&file).expect("JSON"), 0o644);
+            }
+            imports.push(json!({"import_playbook": format!("c{number}.yml")}));
         }
         write(&plays.join("all.yml"), &serde_json::to_string(&imports).expect("JSON"), 0o644);
         let sides = ["ansible", "ours"].map(|name| scratch.path().join(name));
@@ -68,8 +70,8 @@ impl Sides {
             }
         }
         let [ansible, ours] = &sides;
-        self.ansible(&plays, ansible);
-        self.ours(&plays, ours, cases);
+        self.ansible(&plays, ansible, manner);
+        self.ours(&plays, ours, cases, manner);
         cases.iter().map(|(n, _)| (Left::read(ansible, *n), Left::read(ours, *n))).collect()
     }
 
@@ -79,38 +81,45 @@ impl Sides {
         let mut command = Command::new("unshare");
         command.args(["--mount"]).arg(here().join("inside")).arg(side).arg(&path).stdin(Stdio::null());
         let done = command.output().expect("unshare runs");
-        assert!(done.status.success(), "the sandbox failed: {}", String::from_utf8_lossy(&done.stderr));
+        let said = fs::read_to_string(side.join("output")).unwrap_or_default();
+        assert!(done.status.success(), "the sandbox failed: {}{said}", String::from_utf8_lossy(&done.stderr));
     }
 
-    fn ansible(&self, plays: &Path, side: &Path) {
+    fn ansible(&self, plays: &Path, side: &Path, manner: &str) {
         let (code, plays) = (self.ansible.display(), plays.display());
         self.inside(
             side,
             &format!(
                 "cd {plays}\nexport PYTHONPATH={code} ANSIBLE_COLLECTIONS_PATH={code} ANSIBLE_HOME=/mnt/.ansible LC_ALL=C.UTF-8\n\
                  export ANSIBLE_PIPELINING=1 ANSIBLE_NOCOLOR=1 ANSIBLE_PYTHON_INTERPRETER=/usr/bin/python3 ANSIBLE_DISPLAY_SKIPPED_HOSTS=1\n\
-                 /usr/bin/python3 -m ansible playbook -i hosts all.yml > /mnt/output 2>&1 || [ $? = 2 ]\n"
+                 /usr/bin/python3 -m ansible playbook -i hosts {manner} all.yml > /mnt/output 2>&1 || [ $? = 2 ]\n"
             ),
         );
     }
 
-    fn ours(&self, plays: &Path, side: &Path, cases: &[(usize, Case)]) {
+    fn ours(&self, plays: &Path, side: &Path, cases: &[(usize, Case)], manner: &str) {
         let mut script = format!("cd {}\nexport LC_ALL=C.UTF-8\n", plays.display());
         for (number, _) in cases {
             let ours = self.ours.display();
             script.push_str(&format!(
-                "{ours} apply -i hosts --limit c{number} c{number}.yml > /mnt/results/c{number}.output 2>&1 || true\n"
+                "{ours} apply -i hosts {manner} --limit c{number} c{number}.yml > /mnt/results/c{number}.output 2>&1 || true\n"
             ));
         }
         self.inside(side, &script);
     }
 }
 
+/// What the task at a case's end printed, which is JSON in a JSON string.
+fn printed(output: &str, number: usize) -> Option<Value> {
+    let start = format!("\"RESULTS {number} ");
+    let line = output.lines().rev().find(|l| l.contains(&start))?;
+    let text: String = serde_json::from_str(&line[line.find(&start)?..]).ok()?;
+    serde_json::from_str(&text[start.len() - 1..]).ok()
+}
+
 impl Left {
     fn read(side: &Path, number: usize) -> Left {
-        let results = fs::read(side.join(format!("results/c{number}.json"))).ok();
         let mut left = Left {
-            results: results.and_then(|bytes| serde_json::from_slice(&bytes).ok()),
             output: fs::read_to_string(side.join(format!("results/c{number}.output"))).unwrap_or_default(),
             ..Left::default()
         };
@@ -119,6 +128,7 @@ impl Left {
             let start = all.find(&format!("PLAY [c{number}]")).unwrap_or(0);
             left.output = all[start..].split("\nPLAY ").next().unwrap_or_default().to_owned();
         }
+        left.results = printed(&left.output, number);
         left.walk(&side.join(format!("c{number}")), "");
         let mark = format!("{:04}", number % 10_000);
         for name in ["passwd", "group", "shadow"] {

@@ -127,14 +127,14 @@ impl Copy<'_> {
         if paths::ends_in_slash(&target) {
             target.push(&source.name);
         }
-        let mut now = Existing::at(&target, self.follow);
+        let mut now = Existing::at(&target, self.follow)?;
         if now.is_directory {
             if source.inline {
                 let diff = ("diff", Data::List(Vec::new()));
                 return Err(failure("can not use content with a dir as dest", [diff]));
             }
             target.push(&source.name);
-            now = Existing::at(&target, self.follow);
+            now = Existing::at(&target, self.follow)?;
         }
         if now.exists && !force {
             return Ok(None);
@@ -287,15 +287,21 @@ struct Existing {
 }
 
 impl Existing {
-    fn at(path: &Path, follow: bool) -> Existing {
-        let meta = if follow { path.metadata() } else { path.symlink_metadata() };
-        let meta = meta.ok();
-        Existing {
+    fn at(path: &Path, follow: bool) -> Result<Existing, Failure> {
+        let meta = match if follow { path.metadata() } else { path.symlink_metadata() } {
+            Ok(meta) => Some(meta),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
+            Err(e) => {
+                let (shown, why) = (path.display(), super::params::words_of(&e));
+                return Err(Failure::raised(format!("Failed to get information on remote file ({shown}): {why}")));
+            }
+        };
+        Ok(Existing {
             path: path.to_owned(),
             exists: meta.is_some(),
             is_directory: meta.as_ref().is_some_and(std::fs::Metadata::is_dir),
             is_file: meta.as_ref().is_some_and(std::fs::Metadata::is_file),
-        }
+        })
     }
 }
 

@@ -12,7 +12,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     let unknown = |msg: String| {
         let about = [("ansible_job_id", text(id.clone())), ("started", int(1)), ("finished", int(1))];
         let result = about.into_iter().map(|(k, v)| (Data::str(k), v)).collect();
-        Failure { msg, result }
+        Failure { result, ..Failure::new(msg) }
     };
     let path = jobs::file(&id).map_err(&unknown)?;
     if args.text("mode").as_deref() == Some("cleanup") {

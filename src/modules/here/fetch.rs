@@ -18,7 +18,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     let source = PathBuf::from(crate::modules::exec::expand(ctx, &args.os("src").unwrap_or_default()));
     let strict = args.choice("fail_on_missing").unwrap_or(true);
     let missing = |msg: &str, rest: Map| match strict {
-        true => Err(Failure { msg: msg.to_owned(), result: rest }),
+        true => Err(Failure { result: rest, ..Failure::new(msg) }),
         false => Ok(Outcome { result: rest, ..Outcome::default() }.with("msg", text(msg))),
     };
     if source.is_dir() {

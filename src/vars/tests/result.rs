@@ -3,9 +3,9 @@
 use crate::vars::filters::args::none;
 use crate::vars::{CallArgs, Env, Outcome, TemplateError, Value};
 
-/// The member `key` of a result; `None` where it has none.
+/// The member `key` of a result; `None` where it has none. Something undefined is no dictionary either, and said to be none.
 fn member(value: &Value, test: &str, key: &str) -> Outcome<Option<Value>> {
-    match value.defined()? {
+    match value {
         Value::Dict(_) => Ok(value.member(key)),
         _ => Err(TemplateError::other(format!("The '{test}' test expects a dictionary"))),
     }
