@@ -67,7 +67,7 @@ source "qemu" "image" {
   ssh_username         = var.ssh_username
   ssh_private_key_file = var.ssh_private_key_file
   ssh_timeout          = "10m"
-  shutdown_command     = "sudo -n systemctl poweroff"
+  shutdown_command     = "${var.sudo} systemctl poweroff"
 }
 
 source "openstack" "image" {

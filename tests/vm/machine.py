@@ -53,6 +53,7 @@ class Machine:
         self.extra_ramdisk = b""
         self.seed = {}
         self.parameters = ""
+        self.hardware = []
         self.discards = False
         # Where frames go: to the other guest, unless a cable of ours lies between them.
         self.plug = tools.scratch / f"link-{tools.peer(name)}"
@@ -81,7 +82,7 @@ class Machine:
         first = f"file={self.disk},cache=unsafe" + (",snapshot=on" if self.discards else "")
         for number, disk in enumerate([first, *self.extra_disks]):
             argv += ["-drive", f"if=none,id=disk{number},format=raw,{disk}", "-device", f"virtio-blk-pci,drive=disk{number}"]
-        return argv
+        return argv + self.hardware
 
     def start(self):
         with open(self.directory / "qemu", "ab") as log:

@@ -297,6 +297,25 @@ def config_drive(lab):
     check("config drive" in journal(lab), "metadata did not come from the config drive")
 
 
+def switches(lab):
+    """SMBIOS names the metadata and the kernel's command line the export, where the configuration is wrong; then the switch off."""
+    lab.metadata(control_address="10.77.0.9")
+    lab.node.seed["etc/vm-metadata.json"] = lab.node.seed.pop("etc/compute-init/metadata.json")
+    lab.node.hardware = ["-smbios", "type=11,value=compute-init.metadata=/etc/vm-metadata.json"]
+    lab.node.parameters = f"compute-init.export=nfs://{laboratory.ADDRESS['control']}/exports/cluster"
+    both_up(lab)
+    lab.joins()
+    check("/etc/vm-metadata.json" in journal(lab), f"metadata did not come from where SMBIOS says: {journal(lab)}")
+    lab.step("the node has joined")
+    lab.node.cut_power()
+    lab.node.parameters += " compute-init.disable"
+    lab.node.start()
+    lab.node.wait_up()
+    found = lab.until_ended("disabled")
+    check("the kernel's command line" in found["message"], found["message"])
+    login_is_up(lab)
+
+
 PLAYBOOK = """cd /opt && PYTHONPATH=/opt/ansible ANSIBLE_COLLECTIONS_PATH=/opt/ansible ANSIBLE_NOCOLOR=1 LC_ALL=C.UTF-8 \\
 python3 -m ansible playbook -i /root/inventory.json --limit node1 -e @/root/extra.json templates/compute-init.yml"""
 EXECUTOR = "/usr/libexec/compute-init/compute-init-boot"
@@ -355,5 +374,6 @@ SCENARIOS = [
     rollback,
     stateless,
     config_drive,
+    switches,
     ansible,
 ]

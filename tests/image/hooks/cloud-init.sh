@@ -1,6 +1,6 @@
 # A real systemd boots an image whose name is set by cloud-init, late and in full: compute-init comes after it, and asks the
 # export for the short name. What stands in for cloud-init has its unit's name and order.
-need systemd-container
+. tests/image/hooks/boot.inc
 mkdir -p "$work/site/roles/name/tasks"
 printf -- '- hosts: all\n  gather_facts: false\n  roles: [name]\n' > "$work/site/compute-init.yml"
 printf -- '- copy: {content: "{{ greeting }}", dest: /noted, mode: "0644"}\n' > "$work/site/roles/name/tasks/main.yml"
@@ -29,25 +29,7 @@ WantedBy=multi-user.target
 END
 chroot "$root" systemctl --quiet enable cloud-init
 chroot "$root" systemctl --quiet disable slurmd munge ssh
-cat > "$root/etc/systemd/system/check.service" << 'END'
-[Unit]
-After=compute-init.service
-SuccessAction=exit
-FailureAction=exit
-FailureActionExitStatus=77
-[Service]
-Type=oneshot
-ExecStart=/bin/sh -ec 'hostname; cat /run/compute-init/status.json /noted'
-StandardOutput=file:/result
-StandardError=inherit
-END
-machine=ci-cloud-$$
-code=0
-timeout 120 systemd-nspawn -q --register=no --keep-unit --machine="$machine" --hostname=image -D "$root" -b --console=pipe \
-    systemd.wants=check.service < /dev/null > "$work/console" 2>&1 || code=$?
-rmdir "/run/systemd/nspawn/propagate/$machine" 2> /dev/null || true
-cat "$root/result"
-[ "$code" = 0 ] || { tail -n 30 "$work/console"; fail "the container ended with $code"; }
+booted compute-init.service 'hostname; cat /run/compute-init/status.json /noted' --hostname=image
 grep -qx 'node7.cluster.example' "$root/result"
 grep -q '"ready"' "$root/result"
 grep -q 'hello node7' "$root/noted" || fail "the variables are those of $(cat "$root/noted")"

@@ -32,6 +32,13 @@ cmp "$work/root/usr/libexec/compute-init/compute-init-boot" "$bin/compute-init-b
 mkdir -p "$work/root/usr/lib/modules/1.0"
 DIB_COMPUTE_INIT_DOCTOR=1 refused "lacks nfs" inside finalise
 inside finalise
+# Another machine's program: the build ends, and the root is as it was.
+cp -r "$bin" "$work/wrong"
+printf '\267\000' | dd of="$work/wrong/compute-init-boot" bs=1 seek=18 conv=notrunc status=none
+before=$(find "$work/root/etc" "$work/root/var" "$work/root/usr/libexec" -printf '%p %T@\n' | sort | sha256sum)
+COMPUTE_INIT_BINARIES=$work/wrong outside
+refused "it is for aarch64" inside install
+[ "$before" = "$(find "$work/root/etc" "$work/root/var" "$work/root/usr/libexec" -printf '%p %T@\n' | sort | sha256sum)" ] || fail "the root was touched"
 # What the image's own keys refuse ends it in any case.
 cp "$work/other/other.pem" "$work/root/etc/compute-init/trust.d/site.pem"
 refused "refused" inside finalise

@@ -6,6 +6,13 @@ cp -r "$hooks/packer" "$files"
 vars() { echo -var "bundle=$1" -var "trust=$2" -var "binaries=$bin"; }
 # shellcheck disable=SC2046 # words
 packer validate -syntax-only $(vars "$work/good.tar.gz" "$work/keys") "$files"
+# The qemu builder's own options, too; openstack's ask a cloud.
+touch "$work/base.qcow2"
+# shellcheck disable=SC2046 # words
+packer validate -only='compute-init.qemu.image' $(vars "$work/good.tar.gz" "$work/keys") -var "base_image=$work/base.qcow2" "$files"
+sed 's/disk_image .*/disk_imagee = true/' "$files/compute-init.pkr.hcl" > "$work/wrong.pkr.hcl"
+# shellcheck disable=SC2046 # words
+refused "disk_imagee" packer validate -only='compute-init.qemu.image' $(vars "$work/good.tar.gz" "$work/keys") "$work/wrong.pkr.hcl"
 refused "bundle" packer validate -var "trust=$work/keys" -var "binaries=$bin" "$files"
 # The same provisioners, on a machine that ssh reaches.
 mv "$files/ssh.pkr.hcl.example" "$files/ssh.pkr.hcl"
