@@ -41,7 +41,7 @@ pub(super) fn run_at(ctx: &Context, args: &Args, root: &Path) -> Result<Outcome,
         base,
         name: name.clone().unwrap_or_default(),
         scope,
-        status: Map::new(),
+        status: Map::default(),
         found: false,
         initd: false,
         outcome: Outcome::default(),
@@ -223,21 +223,9 @@ impl Unit<'_> {
         let Some(wanted) = self.args.choice("enabled") else { return Ok(()) };
         self.demand_found()?;
         let name = self.name.clone();
-        let ran = self.ask(&["is-enabled", &name, "-l"])?;
-        let out = ran.out();
-        let lines: Vec<&str> = out.lines().collect();
-        let enabled = match ran.rc {
-            0 => lines != ["indirect"] && lines != ["alias"],
-            1 => {
-                self.scope == "system"
-                    && self.initd
-                    && !out.trim().ends_with("disabled")
-                    && super::command::any(
-                        &self.root.join("etc/rc?.d/S??").to_string_lossy().replace("S??", &format!("S??{name}")),
-                        None,
-                    )
-            }
-            _ => false,
+        let enabled = match self.enabled_as_shown() {
+            Some(enabled) => enabled,
+            None => self.enabled(&name)?,
         };
         if enabled != wanted {
             let verb = if wanted { "enable" } else { "disable" };
@@ -252,6 +240,40 @@ impl Unit<'_> {
         }
         self.outcome.result.insert(Data::str("enabled"), Data::Bool(wanted));
         Ok(())
+    }
+
+    /// What `is-enabled` would say, where `show` has said it already: both ask the manager for the state of the same unit
+    /// file. Of an alias `show` tells another unit's, and a script of SysV is none of the manager's files.
+    fn enabled_as_shown(&self) -> Option<bool> {
+        let id = self.state("Id")?;
+        let same = id == self.name || id.strip_suffix(".service") == Some(&self.name);
+        if !same || self.initd || self.scope != "system" || self.outcome.changed {
+            return None;
+        }
+        match self.state("UnitFileState")?.as_str() {
+            "enabled" | "enabled-runtime" | "static" => Some(true),
+            "disabled" => Some(false),
+            _ => None,
+        }
+    }
+
+    fn enabled(&self, name: &str) -> Result<bool, Failure> {
+        let ran = self.ask(&["is-enabled", name, "-l"])?;
+        let out = ran.out();
+        let lines: Vec<&str> = out.lines().collect();
+        Ok(match ran.rc {
+            0 => lines != ["indirect"] && lines != ["alias"],
+            1 => {
+                self.scope == "system"
+                    && self.initd
+                    && !out.trim().ends_with("disabled")
+                    && super::command::any(
+                        &self.root.join("etc/rc?.d/S??").to_string_lossy().replace("S??", &format!("S??{name}")),
+                        None,
+                    )
+            }
+            _ => false,
+        })
     }
 
     fn set_state(&mut self) -> Result<(), Failure> {
@@ -309,7 +331,7 @@ fn ignored(out: &str) -> bool {
 
 /// The properties of `systemctl show`. Only values of `Exec...` may span lines, in braces.
 fn parse_show(out: &str) -> Map {
-    let mut status = Map::new();
+    let mut status = Map::default();
     let mut open: Option<(String, Vec<&str>)> = None;
     for line in out.split('\n') {
         if let Some((key, mut lines)) = open.take() {
