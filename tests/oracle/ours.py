@@ -8,12 +8,13 @@ import sides
 import trees
 
 
-# Slurm as the resume stage meets it on a good day: the node is idle. It is bound over the recorded stand-in.
+# Slurm as the resume stage meets it on a good day: the node is idle. It is bound over the recorded stand-in. The time is
+# when the bundle was installed: a `date` here would be counted as a command of the boot.
 SCONTROL = """#!/bin/sh
 . /usr/lib/oracle/record
 record scontrol "$@"
 for name; do :; done
-[ "$1" = -o ] && echo "NodeName=$name State=IDLE BootTime=2026-01-01T00:00:00 SlurmdStartTime=$(date -u +%FT%T) Reason="
+[ "$1" = -o ] && echo "NodeName=$name State=IDLE BootTime=2026-01-01T00:00:00 SlurmdStartTime=@NOW@ Reason="
 exit 0
 """
 
@@ -21,7 +22,7 @@ exit 0
 def install(box, binaries, playbook):
     """Builds a playbook into a signed bundle and installs executor, bundle and key in the sandbox."""
     (box.shared / "bin").mkdir(exist_ok=True)
-    (box.shared / "bin/scontrol").write_text(SCONTROL)
+    (box.shared / "bin/scontrol").write_text(SCONTROL.replace("@NOW@", time.strftime("%FT%T", time.gmtime())))
     (box.shared / "bin/scontrol").chmod(0o755)
     box.shell("/usr/lib/oracle/real/mount --bind /oracle/bin/scontrol /usr/bin/scontrol")
     for name in ("compute-init", "compute-init-boot"):
