@@ -307,7 +307,7 @@ fn check(module: &str, full: &str) {
             let seen = without_lengths(normal(run(name, case, &root), &root_text, &source));
             compare(case, &without_lengths(expected.clone()), &seen, &mut wrong);
         }
-        let mut tree = serde_json::Map::new();
+        let mut tree = serde_json::Map::default();
         read_tree(&root, Path::new(""), &mut tree);
         let tree = normal(Value::Object(tree), &root_text, &source);
         if tree != golden["tree"] && case.get("differs").and_then(|d| d.get("tree")).is_none() {

@@ -1,14 +1,14 @@
 //! What is known of this host: its variables by precedence, its facts, and what tasks have set so far.
 
 use super::World;
-use crate::plan::{Data, Key, Map};
+use crate::plan::{Data, Hashing, Key, Map};
 use crate::sys::order;
 use crate::vars::Var;
 use indexmap::IndexMap;
 use std::rc::Rc;
 
 /// Variables by name, in the order in which they were set, shared without copying.
-pub(super) type VarMap = IndexMap<String, Var>;
+pub(super) type VarMap = IndexMap<String, Var, Hashing>;
 
 /// This host, and the others as far as they are known.
 #[derive(Clone, Debug, Default)]

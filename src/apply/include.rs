@@ -87,7 +87,7 @@ impl<'p> Run<'p> {
                 let used = Use {
                     key,
                     keywords: Cow::Owned(Keywords::default()),
-                    params: Cow::Owned(Map::new()),
+                    params: Cow::Owned(Map::default()),
                     from,
                     repeat: allow_duplicates,
                 };

@@ -343,7 +343,7 @@ impl<'p> Run<'p> {
                 e.to_string()
             }
         };
-        let mut raw = Map::new();
+        let mut raw = Map::default();
         match &task.args {
             Args::Map(map) => raw.extend(map.iter().map(|(k, v)| (k.clone(), v.clone()))),
             Args::Template { text, with } => {
@@ -357,7 +357,7 @@ impl<'p> Run<'p> {
                 raw.extend(with.iter().map(|(k, v)| (k.clone(), v.clone())));
             }
         }
-        let mut args = Map::new();
+        let mut args = Map::default();
         for defaults in module_defaults(task, frame) {
             let Data::Map(defaults) = templar.value(&defaults).map_err(wrong)? else { continue };
             for (name, values) in &defaults {

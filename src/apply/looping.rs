@@ -57,7 +57,7 @@ impl<'p> Run<'p> {
             Data::Tuple(parts) => Data::List(parts),
             other => other,
         };
-        let items = templar.lookup(lookup, terms, Map::new()).map_err(wrong)?;
+        let items = templar.lookup(lookup, terms, Map::default()).map_err(wrong)?;
         Ok(Some(items.into_iter().map(listed).collect()))
     }
 
@@ -156,7 +156,7 @@ impl<'p> Run<'p> {
 fn extended_loop(items: &[Data], index: usize, all: bool) -> Map {
     let count = items.len() as i128;
     let at = index as i128;
-    let mut map = Map::new();
+    let mut map = Map::default();
     let mut put = |name: &str, value: Data| {
         map.insert(Data::str(name), value);
     };

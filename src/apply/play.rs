@@ -254,7 +254,7 @@ impl<'p> Run<'p> {
             let scope = Scope::new(self, play, &play.frame, None);
             let files = super::files::TaskFiles::new(self, &play.frame);
             let templar = self.templar(&scope, &files);
-            let mut found = Map::new();
+            let mut found = Map::default();
             for layer in &play.play.keywords.environment {
                 let pairs = match layer {
                     Data::Map(map) => map.clone(),

@@ -32,7 +32,7 @@ pub(super) struct Instance<'p> {
 }
 
 /// No variables; what a role without `vars/` has.
-static NO_VARS: std::sync::LazyLock<Map> = std::sync::LazyLock::new(Map::new);
+static NO_VARS: std::sync::LazyLock<Map> = std::sync::LazyLock::new(Map::default);
 
 /// Where a role's use stands, and what it overrides.
 pub(super) struct Use<'p> {

@@ -35,7 +35,7 @@ impl<'s, 'p> Scope<'s, 'p> {
             play,
             frame,
             task,
-            locals: RefCell::new(VarMap::new()),
+            locals: RefCell::new(VarMap::default()),
             #[cfg(feature = "builder")]
             collected: RefCell::default(),
         }
@@ -364,7 +364,7 @@ impl Variables for HostView {
     }
 
     fn facts(&self) -> Option<Rc<dyn Variables>> {
-        self.facts.clone().map(|facts| Rc::new(FactView { facts, returned: VarMap::new() }) as Rc<dyn Variables>)
+        self.facts.clone().map(|facts| Rc::new(FactView { facts, returned: VarMap::default() }) as Rc<dyn Variables>)
     }
 }
 

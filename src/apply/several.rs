@@ -53,7 +53,7 @@ impl Session {
 
     /// What other hosts see of this one in `hostvars`.
     pub fn seen(&self) -> Seen {
-        let mut all = VarMap::new();
+        let mut all = VarMap::default();
         let layers = [self.state.inventory.as_ref(), &self.state.facts, &self.state.included, &self.state.set];
         for (name, var) in layers.into_iter().flatten() {
             all.insert(name.clone(), var.clone());

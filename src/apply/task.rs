@@ -250,7 +250,7 @@ impl<'p> Run<'p> {
     }
 
     pub(super) fn tell(&self, outcome: Outcome, item: Option<&Data>, done: &Done, action: &str) {
-        let mut shown = Map::new();
+        let mut shown = Map::default();
         let result = if done.no_log {
             let text = "the output has been hidden due to the fact that 'no_log: true' was specified for this result";
             shown.insert(Data::str("censored"), Data::str(text));
@@ -342,7 +342,7 @@ impl<'p> Run<'p> {
         });
         drop(report);
         let mut host = self.host.borrow_mut();
-        let mut about = Map::new();
+        let mut about = Map::default();
         let name = task.name.as_ref().map(|_| title.name.clone()).unwrap_or_default();
         about.insert(Data::str("name"), Data::Unsafe(name));
         about.insert(Data::str("action"), Data::Unsafe(short_action(Self::module_of(task)).to_owned()));

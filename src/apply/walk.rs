@@ -125,7 +125,7 @@ impl<'p> Run<'p> {
         let Some(spec) = argument_spec(role) else { return Flow::Next };
         let entry = super::role::stem(role.from.tasks.as_deref().unwrap_or("main"));
         let about = spec.get("short_description").and_then(Data::as_str).map(|d| format!(" - {d}")).unwrap_or_default();
-        let mut context = Map::new();
+        let mut context = Map::default();
         for (key, value) in [
             ("type", "role"),
             ("name", role.role.name.as_str()),
@@ -134,7 +134,7 @@ impl<'p> Run<'p> {
         ] {
             context.insert(Data::str(key), Data::Unsafe(value.to_owned()));
         }
-        let options = spec.as_map().and_then(|m| m.get(&Key("options"))).cloned().unwrap_or(Data::Map(Map::new()));
+        let options = spec.as_map().and_then(|m| m.get(&Key("options"))).cloned().unwrap_or(Data::Map(Map::default()));
         let args = [("argument_spec", options), ("validate_args_context", Data::Map(context))];
         let task = Task {
             name: Some(format!("Validating arguments against arg spec '{entry}'{about}")),

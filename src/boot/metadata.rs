@@ -131,7 +131,7 @@ pub fn parse_file(bytes: &[u8], from: &str) -> Result<Found, String> {
         return Err(format!("metadata from {from} is not a dictionary"));
     };
     let meta = match document.get(&Key("meta")) {
-        None | Some(Data::Null) => Map::new(),
+        None | Some(Data::Null) => Map::default(),
         Some(Data::Map(meta)) => meta.iter().map(|(key, value)| (key.clone(), last(value))).collect(),
         Some(_) => return Err(format!("metadata from {from}: meta is not a dictionary")),
     };
@@ -156,7 +156,7 @@ fn parse(bytes: &[u8], from: &str) -> Result<Found, String> {
         return Err(format!("metadata from {from} is not a JSON object"));
     };
     let meta = match document.get("meta") {
-        None | Some(serde_json::Value::Null) => Map::new(),
+        None | Some(serde_json::Value::Null) => Map::default(),
         Some(serde_json::Value::Object(meta)) => meta.iter().map(|(k, v)| (Data::Unsafe(k.clone()), data(v))).collect(),
         Some(_) => return Err(format!("metadata from {from}: meta is not an object")),
     };

@@ -40,7 +40,7 @@ impl Asked {
     /// The values of `vars`, another host's variables, that are asked for, with what these refer to.
     pub fn select(&self, vars: &Map) -> Map {
         let mut wanted: BTreeSet<String> = self.names.clone();
-        let mut chosen = Map::new();
+        let mut chosen = Map::default();
         for _ in 0..ROUNDS {
             let mut more = BTreeSet::new();
             for (key, value) in vars {

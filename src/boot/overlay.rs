@@ -78,7 +78,7 @@ pub fn run(session: &mut Session, staged: Staged) -> Result<(Scope, String), Sto
 pub fn alone(admitted: Admitted) -> (Scope, String) {
     let note = "the playbook fetches its export and variables itself: mount, stage and overlay stand aside";
     let inventory = Inventory::single("localhost");
-    (Scope { verified: admitted.verified, inventory, extra: Map::new(), trial: None }, note.to_owned())
+    (Scope { verified: admitted.verified, inventory, extra: Map::default(), trial: None }, note.to_owned())
 }
 
 /// This host, its groups and the others, as the export tells them.
@@ -121,7 +121,7 @@ fn every_other(host: &str, groups: &Map, known: Vec<(String, Map)>) -> Vec<(Stri
 }
 
 fn checked_groups(groups: &Map) -> Result<Map, Stop> {
-    let mut checked = Map::new();
+    let mut checked = Map::default();
     for (name, hosts) in groups {
         let list = hosts.as_list().and_then(|l| l.iter().map(final_text).collect::<Option<Vec<_>>>());
         let (Some(name), Some(list)) = (final_text(name), list) else {

@@ -240,7 +240,7 @@ fn finish(session: &mut Session, admitted: Admitted, done: Done) -> Result<(Stag
 
 /// The values that templates here can ask of other hosts.
 fn others(admitted: &Admitted, own: &Map, host: &str, source: &mut Source) -> Result<Vec<(String, Map)>, Stop> {
-    let empty = Map::new();
+    let empty = Map::default();
     let groups = own.get(&Key("groups")).and_then(Data::as_map).unwrap_or(&empty);
     let name = own.get(&Key("inventory_hostname")).and_then(Data::as_str).unwrap_or(host);
     let plan = admitted.verified.plan();

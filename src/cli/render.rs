@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
             let name = file.to_string_lossy();
             let bytes = scope.read_plain(&name).with_context(|| format!("reading {name}"))?;
             let how = Rendering { name: &name, conversion: Conversion::Text, playbook: false, ..Rendering::default() };
-            (String::from_utf8_lossy(&bytes).into_owned(), templar.file(&bytes, &how, &Map::new()).map(final_text))
+            (String::from_utf8_lossy(&bytes).into_owned(), templar.file(&bytes, &how, &Map::default()).map(final_text))
         }
         (None, Some(text)) => {
             let text =

@@ -153,7 +153,7 @@ impl Compiler<'_> {
         beneath: Option<&'n Node>,
         local: bool,
     ) -> Option<Action<'n>> {
-        let mut own = Map::new();
+        let mut own = Map::default();
         let text = match &value.content {
             Content::Scalar(Data::Str(text)) => text.clone(),
             Content::Map(_) => {
@@ -202,9 +202,9 @@ impl Compiler<'_> {
         let own = match &value.content {
             Content::Map(_) => match value.data() {
                 Data::Map(map) => map,
-                _ => Map::new(),
+                _ => Map::default(),
             },
-            Content::Scalar(Data::Null) => Map::new(),
+            Content::Scalar(Data::Null) => Map::default(),
             Content::Scalar(Data::Str(text)) => self.pairs_of(scope, name, value, text)?,
             Content::Scalar(Data::Unsafe(text)) if form_of(name) == Form::Free => {
                 Map::from_iter([(Data::str("_raw_params"), Data::Unsafe(text.clone()))])
@@ -224,11 +224,11 @@ impl Compiler<'_> {
         let (own, beneath) = given;
         let mut whole = None;
         let mut map = match beneath.map(Node::data) {
-            None | Some(Data::Null) => Map::new(),
+            None | Some(Data::Null) => Map::default(),
             Some(Data::Map(map)) => map,
             Some(Data::Str(text)) if is_template(&text) => {
                 whole = Some(text);
-                Map::new()
+                Map::default()
             }
             Some(_) => {
                 let node = beneath.unwrap_or(node);

@@ -110,7 +110,7 @@ impl Compiler<'_> {
         let role = self.use_role(scope, name_node, &name, &from)?;
         let once = named.arg("allow_duplicates").is_some_and(|d| spec::boolean(d) == Ok(false));
         let keywords = Keywords { notify: task.notify, ..task.keywords };
-        let used = RoleUse { role, span: task.span, keywords, params: Map::new(), from, once };
+        let used = RoleUse { role, span: task.span, keywords, params: Map::default(), from, once };
         Some(PlanNode::Block(Box::new(Block {
             name: task.name,
             span: task.span,

@@ -209,7 +209,7 @@ impl Compiler<'_> {
 
     /// `vars`: names and values that are templated only when they are used.
     pub fn variables(&mut self, scope: &Scope, value: &Node) -> Map {
-        let mut vars = Map::new();
+        let mut vars = Map::default();
         for layer in self.items(value) {
             if !matches!(layer.content, Content::Map(_)) {
                 self.wrong_type(scope, layer, "vars", "a dictionary");

@@ -50,12 +50,12 @@ pub(super) struct Layers {
 impl Layers {
     /// With the defaults of one more role.
     pub fn with_defaults(self: &Rc<Layers>, map: &Map) -> Rc<Layers> {
-        self.grown(map, &Map::new())
+        self.grown(map, &Map::default())
     }
 
     /// With variables over those around.
     pub fn with_vars(self: &Rc<Layers>, map: &Map) -> Rc<Layers> {
-        self.grown(&Map::new(), map)
+        self.grown(&Map::default(), map)
     }
 
     fn grown(self: &Rc<Layers>, defaults: &Map, vars: &Map) -> Rc<Layers> {

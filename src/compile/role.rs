@@ -14,7 +14,7 @@ impl Compiler<'_> {
     /// An entry of `roles:` or `dependencies:`.
     pub fn role_entry(&mut self, scope: &Scope, entry: &Node) -> Option<RoleUse> {
         let mut keywords = Keywords::default();
-        let mut params = Map::new();
+        let mut params = Map::default();
         let mut from = From::default();
         let mut named = entry;
         if let Content::Map(_) = &entry.content {
@@ -255,7 +255,7 @@ impl Compiler<'_> {
                 continue;
             }
             let directory = format!("{}/{kind}", scope.role_paths[0]);
-            let mut vars = Map::new();
+            let mut vars = Map::default();
             match main_file(self.tree, &directory, &stem) {
                 Some((file, Entry::File)) => vars = self.vars_file(&file),
                 Some((path, Entry::Directory)) => {
@@ -338,20 +338,20 @@ impl Compiler<'_> {
 
     /// A file of variables.
     pub fn vars_file(&mut self, path: &str) -> Map {
-        let Some(root) = self.yaml(path) else { return Map::new() };
+        let Some(root) = self.yaml(path) else { return Map::default() };
         let scope = Scope::of(path);
         match &root.content {
             Content::Map(_) => {
                 self.lazy(&scope, &root);
                 match root.into_data() {
                     Data::Map(map) => map,
-                    _ => Map::new(),
+                    _ => Map::default(),
                 }
             }
-            _ if root.is_null() => Map::new(),
+            _ if root.is_null() => Map::default(),
             _ => {
                 self.error(&scope, &root, Code::NOT_A_PLAYBOOK, "a file of variables is a dictionary");
-                Map::new()
+                Map::default()
             }
         }
     }

@@ -104,7 +104,7 @@ pub enum Form {
 
 /// Pairs to a dictionary; what is not a pair is put together again under `_raw_params`.
 pub fn parse_pairs(text: &str, form: Form) -> Result<Map, String> {
-    let mut options = Map::new();
+    let mut options = Map::default();
     let mut raw: Vec<String> = Vec::new();
     for original in split_args(text)? {
         let token = decode_escapes(&original);

@@ -14,7 +14,7 @@ const INTERNAL: [&str; 7] =
 pub fn list(inventory: &Inventory) -> Value {
     let mut listing: BTreeMap<String, Value> = BTreeMap::new();
     for (group, children, hosts) in inventory.tree() {
-        let mut entry = Map::new();
+        let mut entry = Map::default();
         if !children.is_empty() {
             entry.insert("children".to_owned(), json!(children));
         }
@@ -46,7 +46,7 @@ pub fn view(name: &str, host: &HostExport) -> Value {
     let vars = |layers: &[&Layer]| -> Map<String, Value> {
         layers.iter().flat_map(|l| &l.vars).map(|(name, value)| (name.clone(), json::of(value))).collect()
     };
-    let mut hostvars: Map<String, Value> = Map::new();
+    let mut hostvars: Map<String, Value> = Map::default();
     let own: Vec<&Layer> = host.vars.iter().map(|l| &**l).collect();
     hostvars.insert(name.to_owned(), Value::Object(vars(&own)));
     for (other, known) in host.others.iter().filter(|(other, _)| *other != name) {
@@ -68,7 +68,7 @@ pub fn view(name: &str, host: &HostExport) -> Value {
             }
         }
     }
-    let mut listing: Map<String, Value> = Map::new();
+    let mut listing: Map<String, Value> = Map::default();
     listing.insert("_meta".to_owned(), json!({ "hostvars": hostvars }));
     listing.extend(groups.into_iter().map(|(group, members)| (group, json!({ "hosts": members }))));
     Value::Object(listing)

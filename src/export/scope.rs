@@ -27,7 +27,7 @@ pub struct World {
 impl World {
     /// A world with nothing evaluated yet.
     pub fn new(inventory: Rc<Inventory>, defaults: HashMap<String, Rc<Data>>, keyring: Rc<Keyring>) -> World {
-        let mut groups = Map::new();
+        let mut groups = Map::default();
         for (name, members) in inventory.groups() {
             let members = members.iter().map(|h| Data::Unsafe(inventory.name(*h).to_owned())).collect();
             groups.insert(Data::str(name), Data::List(members));

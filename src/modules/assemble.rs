@@ -76,7 +76,7 @@ fn of_role(ctx: &Context, args: &Args, src: &str) -> Result<Outcome, Failure> {
     if let Some(diff) = outcome.result.get_mut(&Key("diff"))
         && let Data::List(all) = diff
     {
-        *diff = all.pop().unwrap_or_else(|| Data::Map(Map::new()));
+        *diff = all.pop().unwrap_or_else(|| Data::Map(Map::default()));
     }
     Ok(outcome)
 }

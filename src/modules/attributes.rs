@@ -50,7 +50,7 @@ impl AttrDiff {
 
     /// The dictionary that is returned as `diff`; a side that nothing was said of is not there.
     pub fn into_map(self) -> Map {
-        let mut map = Map::new();
+        let mut map = Map::default();
         for (name, side) in [("before", self.before), ("after", self.after)] {
             if !side.is_empty() {
                 map.insert(Data::str(name), Data::Map(side));

@@ -103,7 +103,7 @@ impl<'a> Search<'a> {
             mode,
             now: seconds as f64 + f64::from(micros) * 1e-6,
             found: Vec::new(),
-            skipped: Map::new(),
+            skipped: Map::default(),
             warnings: Vec::new(),
             examined: 0,
         })

@@ -18,7 +18,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     let colon = matches!(database.as_str(), "passwd" | "shadow" | "group" | "gshadow");
     let split = args.text("split").or_else(|| colon.then(|| ":".to_owned()));
     let ran = exec::look(ctx, argv)?;
-    let mut tree = Map::new();
+    let mut tree = Map::default();
     let msg = match ran.rc {
         0 => {
             fill(&mut tree, &ran.out(), split.as_deref());

@@ -22,7 +22,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     if OF_DIRECTORY.iter().any(given) && ["file", "_raw_params"].iter().any(given) {
         return Err(Failure::new("You are mixing file only and dir only arguments, these are incompatible"));
     }
-    let mut load = Load { ctx, included: Vec::new(), vars: Map::new() };
+    let mut load = Load { ctx, included: Vec::new(), vars: Map::default() };
     let loaded = match args.text("dir") {
         Some(directory) => Directory::of(args).and_then(|rules| load.directory(&directory, &rules)),
         None => {
@@ -50,7 +50,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
 
 /// Dictionaries that are there already are merged into, recursively.
 fn merged_with_present(ctx: &Context, vars: Map) -> Result<Map, Failure> {
-    let mut merged = Map::new();
+    let mut merged = Map::default();
     for (name, value) in vars {
         let present = name.as_str().and_then(|n| {
             let probe = Data::Str(format!("{{{{ {n} | default({{}}, true) }}}}"));

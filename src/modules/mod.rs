@@ -249,7 +249,7 @@ fn find(name: &str) -> Option<Run> {
 impl Failure {
     /// A failure with a message and nothing else.
     pub fn new(msg: impl Into<String>) -> Failure {
-        Failure { msg: msg.into(), result: Map::new(), origin: Origin::Module }
+        Failure { msg: msg.into(), result: Map::default(), origin: Origin::Module }
     }
 
     /// An error that `failed_when` cannot take back, and that ends a loop.

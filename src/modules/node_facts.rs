@@ -11,7 +11,7 @@ use std::fs;
 
 /// `service_facts`: every service, its state and whether it is enabled.
 pub fn services(ctx: &Context, _: &Args) -> Result<Outcome, Failure> {
-    let mut services = Map::new();
+    let mut services = Map::default();
     if ctx.runner.which("service").is_some() && ctx.runner.which("chkconfig").is_none() {
         init_scripts(ctx, &mut services)?;
     }
@@ -109,7 +109,7 @@ pub fn mounts(_: &Context, args: &Args) -> Result<Outcome, Failure> {
         args.texts(name).is_none_or(|patterns| patterns.iter().any(|p| glob_matches(p, value)))
     };
     let sources = args.texts("sources").unwrap_or_else(|| vec!["all".to_owned()]);
-    let mut points = Map::new();
+    let mut points = Map::default();
     let mut aggregate = Vec::new();
     for file in source_files(&sources)? {
         let text_of_file = String::from_utf8_lossy(&fs::read(&file).unwrap_or_default()).into_owned();

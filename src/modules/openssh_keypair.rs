@@ -321,7 +321,7 @@ impl Task<'_> {
 
 /// What a diff shows of a pair.
 fn properties(pair: &Pair) -> Map {
-    let mut shown = Map::new();
+    let mut shown = Map::default();
     if let Some(private) = &pair.private {
         shown.extend(map([
             ("size", int(private.size)),

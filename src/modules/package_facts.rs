@@ -71,7 +71,7 @@ fn debian(status: &Path) -> Result<Option<Map>, Failure> {
     };
     let mut native = None;
     let mut packages = Vec::new();
-    let mut stanza: Map = Map::new();
+    let mut stanza: Map = Map::default();
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -99,7 +99,7 @@ fn debian(status: &Path) -> Result<Option<Map>, Failure> {
             stanza.insert(Data::str(*known), output_text(value.to_vec()));
         }
     }
-    let mut found = Map::new();
+    let mut found = Map::default();
     for stanza in packages {
         let field = |name: &str| stanza.get(&Key(name)).cloned().unwrap_or_else(|| text(""));
         let (name, arch) = (field("Package"), field("Architecture"));
@@ -130,7 +130,7 @@ fn rpm(ctx: &Context) -> Result<Option<Map>, Failure> {
     if ran.rc != 0 {
         return Err(Failure::new(format!("rpm -qa ended with {}: {}", ran.rc, ran.err().trim_end())));
     }
-    let mut found = Map::new();
+    let mut found = Map::default();
     for line in ran.out().lines() {
         let fields: Vec<&str> = line.split('\t').collect();
         let [name, version, release, epoch, arch] = fields[..] else { continue };

@@ -8,7 +8,7 @@ use crate::spec::Args;
 
 /// Runs `set_fact`.
 pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
-    let mut set = Map::new();
+    let mut set = Map::default();
     for (key, value) in args.map().iter().filter(|(k, _)| k.as_str() != Some("cacheable")) {
         let name = name_of(ctx, key)?;
         let word = value.as_str().filter(|_| !ctx.templar.is_native()).map(str::to_ascii_lowercase);
@@ -24,18 +24,18 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
         let none = "No key/value pairs provided, at least one is required for this action to succeed";
         return Err(Failure::refused(none));
     }
-    let facts = if args.flag("cacheable") { set.clone() } else { Map::new() };
+    let facts = if args.flag("cacheable") { set.clone() } else { Map::default() };
     Ok(Outcome { facts, set, ..Outcome::default() })
 }
 
 /// Runs `set_stats`: the data is checked and reported; there is no recap to add it to.
 pub fn set_stats(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     let given = match args.get("data") {
-        None => Map::new(),
+        None => Map::default(),
         Some(Data::Map(data)) => data.clone(),
         Some(_) => return Err(Failure::new("The 'data' option needs to be a dictionary/hash")),
     };
-    let mut data = Map::new();
+    let mut data = Map::default();
     for (key, value) in &given {
         data.insert(Data::str(name_of(ctx, key)?), value.clone());
     }

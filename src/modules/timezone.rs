@@ -19,7 +19,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
         None => false,
     };
     let zone = Zone { ctx, systemd };
-    let (mut before, mut after) = (Map::new(), Map::new());
+    let (mut before, mut after) = (Map::default(), Map::default());
     let mut messages = Vec::new();
     let mut outcome = Outcome::default();
     for (key, value) in &wanted {

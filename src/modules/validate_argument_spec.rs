@@ -14,8 +14,8 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     let Some(Data::Map(specification)) = args.get("argument_spec") else {
         return Err(Failure::new("Incorrect type for argument_spec, expected a dictionary"));
     };
-    let context = args.value("validate_args_context").cloned().unwrap_or_else(|| Data::Map(Map::new()));
-    let mut given = Map::new();
+    let context = args.value("validate_args_context").cloned().unwrap_or_else(|| Data::Map(Map::default()));
+    let mut given = Map::default();
     for name in specification.keys().filter_map(Data::as_str) {
         match ctx.templar.value(&Data::Str(format!("{{{{ {name} }}}}"))) {
             Ok(value) => drop(given.insert(Data::str(name), value)),
@@ -53,7 +53,7 @@ fn params(specification: &Map, depth: u32) -> Result<&'static [Param], Failure> 
     }
     let mut params = Vec::new();
     for (name, attributes) in specification {
-        let empty = Map::new();
+        let empty = Map::default();
         let attributes = attributes.as_map().unwrap_or(&empty);
         let kind = attributes.text("type");
         let elements = attributes.text("elements");

@@ -6,8 +6,11 @@
 use indexmap::{Equivalent, IndexMap};
 use std::hash::{Hash, Hasher};
 
+/// How keys are hashed: seeded anew in each process, and fast, since what a node reads was signed before it is hashed.
+pub type Hashing = foldhash::fast::RandomState;
+
 /// A dictionary that keeps its order. Look up text keys with [`Data::get`] or `map.get(Key("name"))`.
-pub type Map = IndexMap<Data, Data>;
+pub type Map = IndexMap<Data, Data, Hashing>;
 
 /// One value.
 #[derive(Clone, Debug, Default)]
@@ -248,8 +251,9 @@ impl Hash for Data {
 }
 
 fn hash_text<H: Hasher>(bytes: &[u8], state: &mut H) {
-    2u8.hash(state);
-    bytes.hash(state);
+    // One call: what follows the text only has to be no part of it.
+    state.write(bytes);
+    state.write_u8(0xff);
 }
 
 impl From<&str> for Data {

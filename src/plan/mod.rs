@@ -10,7 +10,7 @@ pub mod manifest;
 pub mod status;
 mod wire;
 
-pub use data::{Clock, Data, Key, Made, Map, Timestamp};
+pub use data::{Clock, Data, Hashing, Key, Made, Map, Timestamp};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -385,7 +385,7 @@ pub enum Args {
 
 impl Default for Args {
     fn default() -> Args {
-        Args::Map(Map::new())
+        Args::Map(Map::default())
     }
 }
 

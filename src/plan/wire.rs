@@ -99,7 +99,7 @@ impl<'de> Visitor<'de> for DataVisitor {
         Ok(Data::List(list))
     }
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Data, A::Error> {
-        let mut map = Map::new();
+        let mut map = Map::default();
         while let Some(key) = access.next_key::<String>()? {
             map.insert(Data::Str(key), access.next_value()?);
         }
@@ -205,9 +205,9 @@ mod tests {
     #[test]
     fn every_kind_survives_json() {
         let time = |s: &str| Data::Time(s.parse().expect("a timestamp"));
-        let mut odd = Map::new();
+        let mut odd = Map::default();
         odd.insert(Data::Int(1), Data::Null);
-        let mut bang = Map::new();
+        let mut bang = Map::default();
         bang.insert(Data::str("!unsafe"), Data::str("x"));
         let all = Data::List(vec![
             Data::Null,

@@ -330,7 +330,7 @@ impl Checker<'_> {
 
 /// Splits what is given into parameters by their own names, and what is unknown. An alias wins over the name.
 fn resolve(given: &Map, params: impl Iterator<Item = &'static Param> + Clone) -> (Map, Vec<(String, Data)>) {
-    let mut map = Map::new();
+    let mut map = Map::default();
     let mut unknown = Vec::new();
     for (key, value) in given {
         let name = python_str(key);

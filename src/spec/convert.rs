@@ -202,7 +202,7 @@ fn dict(value: &Data) -> Result<Data, String> {
     if !text.contains('=') {
         return Err("dictionary requested, could not parse JSON or key=value".to_owned());
     }
-    let mut map = Map::new();
+    let mut map = Map::default();
     for field in fields(text) {
         let (key, value) = field.split_once('=').ok_or("dictionary requested, could not parse JSON or key=value")?;
         map.insert(Data::str(key), Data::str(value));

@@ -31,8 +31,8 @@ impl Equivalent<Value> for TextKey<'_> {
 }
 
 fn hash_text<H: Hasher>(text: &str, state: &mut H) {
-    2u8.hash(state);
-    text.hash(state);
+    state.write(text.as_bytes());
+    state.write_u8(0xff);
 }
 
 /// A number reduced to what equality and hashing see.

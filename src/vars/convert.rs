@@ -6,7 +6,7 @@ use super::error::{Outcome, TemplateError};
 use super::object::Class;
 use super::value::{Dict, Text, Value};
 use crate::plan::Made;
-use crate::plan::{Data, Map};
+use crate::plan::{Data, Hashing, Map};
 
 impl Value {
     /// The value of stored data; nothing is templated.
@@ -81,7 +81,7 @@ impl Value {
             Value::Set(s) => Data::Set(all(&s.borrow().iter().cloned().collect::<Vec<_>>())?),
             Value::Dict(d) => {
                 let members = d.borrow().clone();
-                let mut map = Map::with_capacity(members.len());
+                let mut map = Map::with_capacity_and_hasher(members.len(), Hashing::default());
                 for (k, v) in &members {
                     map.insert(k.to_data_at(depth + 1, keep)?, v.to_data_at(depth + 1, keep)?);
                 }
@@ -190,7 +190,7 @@ impl Value {
 
     /// A mapping's members as a dictionary, without those that are not there when they are asked for.
     fn members(&self, env: &Env) -> Outcome<Value> {
-        let mut dict = Dict::new();
+        let mut dict = Dict::default();
         for key in self.iterate(env)? {
             env.charge(1)?;
             let value = env.getitem(self, &key)?;

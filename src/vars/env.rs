@@ -9,7 +9,7 @@ use super::object::CallArgs;
 use super::registry;
 use super::value::Value;
 use super::{Files, Var, Variables};
-use crate::plan::{Timestamp, limits};
+use crate::plan::{Hashing, Timestamp, limits};
 use crate::sys::command::Runner;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -52,7 +52,7 @@ pub(super) enum Source<'t> {
     /// Another host's.
     Host(Rc<dyn Variables>),
     /// More variables over another scope's.
-    Over(HashMap<String, Var>, Rc<Source<'t>>),
+    Over(HashMap<String, Var, Hashing>, Rc<Source<'t>>),
 }
 
 impl Source<'_> {
@@ -111,7 +111,7 @@ pub(super) struct Shared {
     pub(super) impure: Cell<u64>,
     scopes_made: Cell<usize>,
     kept: RefCell<Vec<Rc<Scope>>>,
-    hosts: RefCell<HashMap<String, Host>>,
+    hosts: RefCell<HashMap<String, Host, Hashing>>,
     stack: usize,
 }
 
@@ -125,7 +125,7 @@ struct Host {
 }
 
 /// Variables that were templated.
-type Memo = RefCell<HashMap<String, Remembered>>;
+type Memo = RefCell<HashMap<String, Remembered, Hashing>>;
 
 /// A variable that was templated, and whether text from outside is in it.
 #[derive(Clone)]

@@ -133,7 +133,7 @@ impl Reader<'_> {
 
     fn braces(&mut self) -> Option<Value> {
         self.open('{')?;
-        let (mut dict, mut set) = (Dict::new(), Vec::new());
+        let (mut dict, mut set) = (Dict::default(), Vec::new());
         let mut comma = true;
         while !self.skip('}') {
             if !comma {

@@ -9,6 +9,7 @@ use super::jinja::{Style, Template, double_backslashes, looks_like_template, nor
 use super::literal;
 use super::value::{Dict, Text, Value};
 use super::{OMIT, Var};
+use crate::plan::Hashing;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -41,7 +42,7 @@ impl Default for Rendering<'_> {
 type Parsed = Vec<(Style, bool, Rc<Template>)>;
 
 thread_local! {
-    static CACHE: RefCell<HashMap<String, Parsed>> = RefCell::default();
+    static CACHE: RefCell<HashMap<String, Parsed, Hashing>> = RefCell::default();
     static DEFAULT_STYLE: Style = Style::default();
 }
 
@@ -154,7 +155,7 @@ impl<'t> Env<'t> {
             "hostvars" if !self.source.hosts().is_empty() => Some(hostvars::all()),
             "vars" => Some(hostvars::own()),
             "ansible_facts" => self.source.facts().map(|facts| match facts.names().is_empty() {
-                true => Value::dict(super::value::Dict::new()),
+                true => Value::dict(super::value::Dict::default()),
                 false => hostvars::facts(facts),
             }),
             _ => None,
@@ -299,7 +300,7 @@ impl<'t> Env<'t> {
     /// A file of templates rendered as `lookup('template')` does, with more variables over those of the scope.
     pub fn render_file(&self, source: &[u8], how: &Rendering, extra: Vec<(String, Value)>) -> Outcome<Value> {
         let text = Text::from_bytes(source);
-        let mut over = HashMap::new();
+        let mut over = HashMap::default();
         for (name, value) in extra {
             over.insert(name, Var { data: Rc::new(value.to_data()?), templated: true });
         }

@@ -235,7 +235,7 @@ fn the_proxy_of_the_sample_cluster_reads_every_host() {
     let hostvars: Map = serde_json::from_value(inventory["_meta"]["hostvars"].clone())
         .map(|d: Data| match d {
             Data::Map(m) => m,
-            _ => Map::new(),
+            _ => Map::default(),
         })
         .expect("hostvars");
     let mut hosts = Vec::new();

@@ -5,13 +5,13 @@
 
 use super::error::{Outcome, TemplateError};
 use super::object::Object;
-use crate::plan::Timestamp;
+use crate::plan::{Hashing, Timestamp};
 use indexmap::{IndexMap, IndexSet};
 use std::cell::{Ref, RefCell, RefMut};
 use std::rc::Rc;
 
 /// A dictionary's contents. Keys must be hashable: insert with [`Value::dict_insert`] or after [`Value::check_key`].
-pub type Dict = IndexMap<Value, Value>;
+pub type Dict = IndexMap<Value, Value, Hashing>;
 /// A set's contents; members must be hashable.
 pub type Set = IndexSet<Value>;
 

@@ -64,7 +64,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
         Ok(Data::List(list))
     }
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Data, A::Error> {
-        let mut map = Map::new();
+        let mut map = Map::default();
         while let Some(key) = access.next_key::<String>()? {
             let Json(value) = access.next_value()?;
             map.insert(Data::Str(key), value);

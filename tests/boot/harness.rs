@@ -209,7 +209,7 @@ impl Boot {
 
 /// Arguments of the command module.
 pub fn command(line: &str, creates: Option<&str>) -> Map {
-    let mut args = Map::new();
+    let mut args = Map::default();
     args.insert(Data::str("_raw_params"), Data::str(line));
     if let Some(path) = creates {
         args.insert(Data::str("creates"), Data::str(path));

@@ -62,7 +62,7 @@ fn evaluate(case: &Json) -> Result<Data, TemplateError> {
     let vars = Vars(
         case["vars"]
             .as_object()
-            .map_or_else(Map::new, |m| m.iter().map(|(k, v)| (Data::str(k.as_str()), decode(v))).collect()),
+            .map_or_else(Map::default, |m| m.iter().map(|(k, v)| (Data::str(k.as_str()), decode(v))).collect()),
     );
     let files = CaseFiles(case.get("files").and_then(Json::as_object).map_or_else(BTreeMap::new, |m| {
         m.iter().map(|(k, v)| (k.clone(), v.as_str().unwrap_or_default().to_owned())).collect()
@@ -75,7 +75,7 @@ fn evaluate(case: &Json) -> Result<Data, TemplateError> {
             let style = style(case.get("overrides"));
             let how = Rendering { name: "template.j2", style, conversion: Conversion::Text, playbook: false };
             let source = template.as_str().unwrap_or_default();
-            let bytes = templar.file(source.as_bytes(), &how, &Map::new())?;
+            let bytes = templar.file(source.as_bytes(), &how, &Map::default())?;
             Ok(String::from_utf8(bytes).map_or_else(|e| Data::Raw(e.into_bytes()), Data::Str))
         }
         _ => templar.value(&template),
@@ -199,7 +199,7 @@ fn decode_typed(kind: &str, value: &Json) -> Data {
         "str-surrogate" => Data::Raw(bytes()),
         "dict" => {
             let pair = |p: &Json| (decode(&p[0]), decode(&p[1]));
-            Data::Map(value.as_array().map_or_else(Map::new, |l| l.iter().map(pair).collect()))
+            Data::Map(value.as_array().map_or_else(Map::default, |l| l.iter().map(pair).collect()))
         }
         _ => Data::Null,
     }

@@ -146,7 +146,7 @@ fn render(input: &[u8]) {
         let _ = templar.condition(&Data::str(text));
     }
     let how = Rendering { name: "t.j2", style: Style::default(), conversion: Conversion::Text, playbook: false };
-    let _ = templar.file(input, &how, &Map::new());
+    let _ = templar.file(input, &how, &Map::default());
 }
 
 fn pattern_corpus() -> Corpus {

@@ -37,9 +37,9 @@ impl Cache {
 
     /// What is kept of a host.
     pub fn load(&self, host: &str) -> anyhow::Result<Map> {
-        let Some(path) = self.file(host) else { return Ok(Map::new()) };
+        let Some(path) = self.file(host) else { return Ok(Map::default()) };
         let bytes = match std::fs::read(&path) {
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Map::new()),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Map::default()),
             read => read.with_context(|| format!("reading {}", path.display()))?,
         };
         match crate::yaml::read_vars(&bytes).with_context(|| format!("reading {}", path.display()))? {

@@ -123,7 +123,7 @@ struct Mode {
 fn playbooks(args: &Run, mode: &Mode, ui: &Ui) -> anyhow::Result<Exit> {
     let settings = Settings::read()?;
     let keyring = vault::keyring(&args.vault)?;
-    let mut extra = Map::new();
+    let mut extra = Map::default();
     for text in &args.extra_vars {
         extra.extend(inventory::extra_vars(text, &keyring)?);
     }

@@ -22,7 +22,7 @@ pub(super) fn extra_vars(text: &str, keyring: &Keyring) -> anyhow::Result<Map> {
         let bytes = std::fs::read(file).with_context(|| format!("reading {file}"))?;
         return match keyring.read_vars(file, &bytes).map_err(anyhow::Error::msg)? {
             Data::Map(map) => Ok(map),
-            Data::Null => Ok(Map::new()),
+            Data::Null => Ok(Map::default()),
             other => bail!("{file} must hold a dictionary, not {}", other.type_name()),
         };
     }

@@ -23,7 +23,7 @@ pub(super) fn unknown(inventory: &Inventory, host: &str) -> anyhow::Error {
 
 /// What one host sees: itself, its groups, everyone's variables.
 pub(super) fn view(inventory: &Inventory, host: &str) -> apply::Inventory {
-    let mut groups = Map::new();
+    let mut groups = Map::default();
     for (name, members) in inventory.groups() {
         let members = members.iter().map(|h| Data::Unsafe(inventory.name(*h).to_owned())).collect();
         groups.insert(Data::str(name), Data::List(members));
@@ -43,7 +43,7 @@ pub(super) fn view(inventory: &Inventory, host: &str) -> apply::Inventory {
     let others =
         others.map(|h| (inventory.name(h).to_owned(), variables(inventory, inventory.definitions(h)))).collect();
     let group_names = id.map(|id| inventory.group_names(id).to_vec()).unwrap_or_default();
-    apply::Inventory { host: host.to_owned(), groups, group_names, vars, included: Map::new(), others }
+    apply::Inventory { host: host.to_owned(), groups, group_names, vars, included: Map::default(), others }
 }
 
 fn variables(inventory: &Inventory, definitions: Vec<Definition>) -> Map {

@@ -31,7 +31,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     let present = args.text("state").as_deref() != Some("absent");
     let original = table.clone();
     let mut changed = job.put(args, &mut table, present)?;
-    let mut result = Map::new();
+    let mut result = Map::default();
     if !args.flag("env") && !present && changed && table.is_blank() && crontab.file.is_some() {
         return crontab.remove(args, &before);
     }
@@ -209,7 +209,7 @@ impl Crontab<'_> {
             false => std::fs::remove_file(file).is_ok(),
         };
         let mut outcome = Outcome { changed, ..Outcome::default() };
-        outcome.result = map([("diff", Data::Map(Map::new())), ("state", text("absent"))]);
+        outcome.result = map([("diff", Data::Map(Map::default())), ("state", text("absent"))]);
         outcome.result.insert(Data::str("cron_file"), text(args.text("cron_file").unwrap_or_default()));
         if changed {
             outcome.changes.push(change("removed", self.shown()));

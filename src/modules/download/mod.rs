@@ -287,7 +287,7 @@ pub fn to_private(ctx: &Context, args: &Args, url: &str) -> Result<Private, Fail
 
 /// Headers as a result shows them: lower case, those that come twice joined.
 pub fn shown_headers(response: &Response) -> Map {
-    let mut shown = Map::new();
+    let mut shown = Map::default();
     for (name, value) in &response.headers {
         let name = Data::Unsafe(name.replace('-', "_"));
         let joined = match shown.get(&name).and_then(Data::as_str) {

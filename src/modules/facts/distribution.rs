@@ -114,7 +114,7 @@ const FAMILIES: [(&str, &[&str]); 9] = [
 
 pub(super) fn collect(source: &Source) -> Map {
     let guess = guess(source);
-    let mut facts = Map::new();
+    let mut facts = Map::default();
     let mut found = guess.clone();
     for (path, variety) in FILES {
         let Some(content) = source.text(path) else { continue };

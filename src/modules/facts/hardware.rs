@@ -204,7 +204,7 @@ const FORM_FACTORS: [&str; 37] = [
 pub(super) fn dmi(source: &Source) -> Map {
     const DIRECTORY: &str = "/sys/devices/virtual/dmi/id";
     let from_kernel = source.exists(&format!("{DIRECTORY}/product_name"));
-    let mut facts = Map::new();
+    let mut facts = Map::default();
     for fact in DMI {
         let (file, keyword) = dmi_names(fact);
         let value = match from_kernel {

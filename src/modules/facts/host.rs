@@ -20,7 +20,7 @@ pub(super) const PLATFORM: &[&str] = &[
 ];
 
 pub(super) fn platform(source: &Source) -> Map {
-    let Ok(name) = uname() else { return Map::new() };
+    let Ok(name) = uname() else { return Map::default() };
     let field = |f: &std::ffi::OsStr| f.to_string_lossy().into_owned();
     let node = field(name.nodename());
     let machine = field(name.machine());
@@ -119,7 +119,7 @@ pub(super) fn selinux(source: &Source) -> Map {
             .rev()
             .find_map(|l| l.trim().strip_prefix(key)?.trim_start().strip_prefix('=').map(|v| v.trim().to_owned()))
     };
-    let mut facts = Map::new();
+    let mut facts = Map::default();
     match source.text("/sys/fs/selinux/enforce") {
         None => {
             facts.insert(Data::str("status"), text("disabled"));
@@ -159,7 +159,7 @@ pub(super) fn caps(source: &Source) -> Map {
 pub(super) fn cmdline(source: &Source) -> Map {
     let line = source.text("/proc/cmdline").unwrap_or_default();
     let words = super::super::words::split(line.as_bytes()).unwrap_or_default();
-    let (mut last, mut all) = (Map::new(), Map::new());
+    let (mut last, mut all) = (Map::default(), Map::default());
     for word in words {
         let word = String::from_utf8_lossy(&word).into_owned();
         let (key, value) = match word.split_once('=') {
@@ -181,7 +181,7 @@ pub(super) fn cmdline(source: &Source) -> Map {
 }
 
 pub(super) fn dns(source: &Source) -> Map {
-    let mut facts = Map::new();
+    let mut facts = Map::default();
     for line in source.raw("/etc/resolv.conf").unwrap_or_default().lines() {
         let mut words = line.split_whitespace();
         let Some(key) = words.next().filter(|k| !k.starts_with(['#', ';'])) else { continue };
@@ -272,7 +272,7 @@ pub(super) const SSH_KEYS: &[&str] = &[
 ];
 
 pub(super) fn ssh_keys(source: &Source) -> Map {
-    let mut facts = Map::new();
+    let mut facts = Map::default();
     for directory in ["/etc/ssh", "/etc/openssh", "/etc"] {
         for kind in ["dsa", "rsa", "ecdsa", "ed25519"] {
             let Some(key) = source.text(&format!("{directory}/ssh_host_{kind}_key.pub")) else { continue };

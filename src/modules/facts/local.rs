@@ -9,7 +9,7 @@ use std::path::Path;
 
 pub(super) fn collect(source: &Source) -> Map {
     let directory = source.fact_path.clone();
-    let mut facts = Map::new();
+    let mut facts = Map::default();
     for name in source.names(&directory) {
         let Some(base) = name.strip_suffix(".fact").filter(|b| !b.starts_with('.')) else { continue };
         facts.insert(text(base), one(source, &format!("{}/{name}", directory.trim_end_matches('/'))));
@@ -110,7 +110,7 @@ fn ini(content: &str) -> Option<Map> {
         open_value = true;
     }
     let defaults = sections.iter().find(|(n, _)| n == "DEFAULT").map(|(_, o)| o.clone()).unwrap_or_default();
-    let mut facts = Map::new();
+    let mut facts = Map::default();
     for (name, options) in sections.into_iter().filter(|(n, _)| n != "DEFAULT") {
         let inherited = defaults.iter().filter(|(k, _)| !options.iter().any(|(o, _)| o == k)).cloned();
         let all: Vec<(String, String)> = options.iter().cloned().chain(inherited).collect();

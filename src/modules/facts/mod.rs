@@ -290,7 +290,7 @@ impl<'a> Facts<'a> {
     /// What `setup` returns: the facts of the subsets, named with `ansible_`, that one of the patterns matches.
     pub fn subset(&self, gather_subset: &[String], filter: &[String]) -> Result<Map, String> {
         let wanted = chosen(gather_subset)?;
-        let mut facts = Map::new();
+        let mut facts = Map::default();
         for (i, collector) in COLLECTORS.iter().enumerate() {
             if wanted.contains(collector.subset) {
                 for (name, value) in self.of_collector(i) {

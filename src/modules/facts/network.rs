@@ -41,7 +41,7 @@ impl Address {
 
 pub(super) fn collect(source: &Source) -> Map {
     let addresses = addresses();
-    let mut facts = Map::new();
+    let mut facts = Map::default();
     let mut names = Vec::new();
     for device in source.names("/sys/class/net") {
         if !source.path(&format!("/sys/class/net/{device}")).is_dir() {
@@ -264,10 +264,10 @@ fn default_route(facts: &Map, addresses: &[Address], route: Route, target: IpAdd
         .and_then(|socket| socket.connect((target, 53)).map(|()| socket))
         .and_then(|socket| socket.local_addr())
         .map(|local: SocketAddr| local.ip());
-    let Ok(ip) = chosen else { return Map::new() };
+    let Ok(ip) = chosen else { return Map::default() };
     let owner = addresses.iter().find(|a| a.ip == ip);
     let device = route.as_ref().map(|(device, _)| device.clone()).or_else(|| owner.map(|a| a.device().to_owned()));
-    let Some(device) = device else { return Map::new() };
+    let Some(device) = device else { return Map::default() };
     let mut default = map([("interface", text(&device)), ("address", text(ip.to_string()))]);
     if let Some(gateway) = route.and_then(|(_, gateway)| gateway) {
         default.insert(text("gateway"), text(gateway.to_string()));

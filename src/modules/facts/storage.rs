@@ -83,7 +83,7 @@ fn size(target: &str, fstype: &str) -> Option<Map> {
 }
 
 fn sizes(target: &str) -> Map {
-    let Ok(stat) = statvfs(target) else { return Map::new() };
+    let Ok(stat) = statvfs(target) else { return Map::default() };
     let (frag, blocks, free) = (stat.fragment_size() as i128, stat.blocks() as i128, stat.blocks_available() as i128);
     let (files, files_free) = (stat.files() as i128, stat.files_available() as i128);
     map([
@@ -137,7 +137,7 @@ fn links_of(links: &Links, device: &str) -> Data {
 pub(super) fn devices(source: &Source) -> Map {
     let links = all_links(source);
     let pci = source.ask(&["lspci", "-D"]).map(|o| String::from_utf8_lossy(&o.stdout).into_owned());
-    let mut devices = Map::new();
+    let mut devices = Map::default();
     for name in source.names("/sys/block") {
         devices.insert(text(&name), Data::Map(device(source, &name, &links, pci.as_deref())));
     }
@@ -185,7 +185,7 @@ fn device(source: &Source, name: &str, links: &Links, pci: Option<&str>) -> Map 
 }
 
 fn partitions(source: &Source, disk: &str, links: &Links) -> Map {
-    let mut partitions = Map::new();
+    let mut partitions = Map::default();
     let uuids = links.iter().find(|(kind, _)| *kind == "uuids").map(|(_, all)| all);
     for name in source.names(&format!("/sys/block/{disk}")) {
         let Some(rest) = name.strip_prefix(disk) else { continue };

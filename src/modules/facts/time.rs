@@ -63,6 +63,6 @@ pub(super) fn uptime(source: &Source) -> Map {
     let text = source.text("/proc/uptime").unwrap_or_default();
     match text.split(['.', ' ']).next().and_then(|s| s.parse::<i64>().ok()) {
         Some(seconds) => map([("uptime_seconds", int(seconds))]),
-        None => Map::new(),
+        None => Map::default(),
     }
 }

@@ -24,16 +24,16 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     if source.is_dir() {
         let ignored = if strict { "" } else { ", not transferring, ignored" };
         let msg = format!("remote file is a directory, fetch cannot work on directories{ignored}");
-        return missing(&msg, Map::new());
+        return missing(&msg, Map::default());
     }
     if !source.exists() {
-        let file = if strict { Map::new() } else { map([("file", paths::shown(&source))]) };
+        let file = if strict { Map::default() } else { map([("file", paths::shown(&source))]) };
         return missing("the remote file does not exist, not transferring, ignored", file);
     }
     let content = read_bounded(&source, EXPORT_FILE);
     let content = match content {
         Ok(content) => content,
-        Err(e) => return missing(&format!("reading {}: {e}", source.display()), Map::new()),
+        Err(e) => return missing(&format!("reading {}: {e}", source.display()), Map::default()),
     };
     let dest = destination(ctx, args, &source)?;
     let (checksum, md5) = (digest::sha1(&content), digest::md5(&content));

@@ -28,7 +28,7 @@ pub fn add_host(_: &Context, args: &Args) -> Result<Outcome, Failure> {
     if let Some(port) = port {
         vars.insert(Data::str("ansible_ssh_port"), Data::Int(port.into()));
     }
-    let mut added = Map::new();
+    let mut added = Map::default();
     added.insert(Data::str("host_name"), text(name));
     added.insert(Data::str("groups"), Data::List(groups.into_iter().map(text).collect()));
     added.insert(Data::str("host_vars"), Data::Map(vars));

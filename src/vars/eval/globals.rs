@@ -69,7 +69,7 @@ fn range(_: &Env, args: CallArgs) -> Outcome<Value> {
 }
 
 fn dict_members(env: &Env, args: CallArgs) -> Outcome<Dict> {
-    let mut out = Dict::new();
+    let mut out = Dict::default();
     if args.positional.len() > 1 {
         let message = format!("dict expected at most 1 argument, got {}", args.positional.len());
         return Err(TemplateError::other(message));

@@ -17,6 +17,7 @@ use super::jinja::{Argument, Compare, Expr, Kind, Part, Template};
 use super::object::CallArgs;
 use super::ops;
 use super::value::{Dict, Text, Value};
+use crate::plan::Hashing;
 use output::Output;
 use std::rc::Rc;
 
@@ -101,7 +102,7 @@ impl Eval<'_, '_> {
             Kind::List(items) => Ok(Value::list(items.iter().map(one).collect::<Outcome<_>>()?)),
             Kind::Tuple(items) => Ok(Value::tuple(items.iter().map(one).collect::<Outcome<_>>()?)),
             Kind::Dict(pairs) => {
-                let mut dict = Dict::with_capacity(pairs.len());
+                let mut dict = Dict::with_capacity_and_hasher(pairs.len(), Hashing::default());
                 for (k, v) in pairs {
                     let (k, v) = (one(k)?, one(v)?);
                     Value::dict_insert(&mut dict, k, v)?;

@@ -1,6 +1,7 @@
 //! Names that templates set, and what one template's rendering keeps.
 
 use super::output::Conversion;
+use crate::plan::Hashing;
 use crate::vars::jinja::{Block, Template};
 use crate::vars::value::Value;
 use std::cell::{Cell, RefCell};
@@ -87,7 +88,7 @@ pub struct Frame {
     /// What becomes of text.
     pub conversion: Conversion,
     /// Definitions of each block, the child's first.
-    blocks: RefCell<HashMap<Rc<str>, Vec<Rc<Block>>>>,
+    blocks: RefCell<HashMap<Rc<str>, Vec<Rc<Block>>, Hashing>>,
     resolved: RefCell<Vec<(Rc<str>, Value)>>,
     /// Whether `extends` was met: what follows prints nothing.
     pub extended: Cell<bool>,

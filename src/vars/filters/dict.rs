@@ -61,7 +61,7 @@ pub fn dict2items(env: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
     }
     let mut out = Vec::new();
     for (k, v) in members(env, &value)? {
-        let mut pair = Dict::new();
+        let mut pair = Dict::default();
         Value::dict_insert(&mut pair, key_name.clone(), k)?;
         Value::dict_insert(&mut pair, value_name.clone(), v)?;
         out.push(Value::dict(pair));
@@ -78,7 +78,7 @@ pub fn items2dict(env: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
         let message = format!("items2dict requires a list, got {} instead.", class(&value));
         return Err(TemplateError::other(message));
     }
-    let mut out = Dict::new();
+    let mut out = Dict::default();
     for item in value.iterate(env)? {
         if !item.is_mapping() {
             let message = format!("items2dict requires a list of dictionaries, got {} instead.", value.text()?);
@@ -137,7 +137,7 @@ pub fn combine(env: &Env, value: Value, mut args: CallArgs) -> Outcome<Value> {
     for term in &terms {
         check_defined(term, 0)?;
     }
-    let Some(mut result) = terms.pop() else { return Ok(Value::dict(Dict::new())) };
+    let Some(mut result) = terms.pop() else { return Ok(Value::dict(Dict::default())) };
     if terms.is_empty() {
         return Ok(result);
     }
@@ -315,7 +315,7 @@ pub fn rekey_on_member(env: &Env, value: Value, args: CallArgs) -> Outcome<Value
         v if v.is_iterable() => v.iterate(env)?,
         _ => return Err(TemplateError::other("Type is not a valid list, set, or dict")),
     };
-    let mut out = Dict::new();
+    let mut out = Dict::default();
     for item in items {
         if !item.is_mapping() {
             return Err(TemplateError::other("List item is not a valid dict"));
@@ -336,7 +336,7 @@ pub fn rekey_on_member(env: &Env, value: Value, args: CallArgs) -> Outcome<Value
 /// `{key: value}`, of community.general.
 pub fn dict_kv(_: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
     let [key] = args.bind("dict_kv", ["key"], 1)?;
-    let mut out = Dict::new();
+    let mut out = Dict::default();
     Value::dict_insert(&mut out, given(key), value)?;
     Ok(Value::dict(out))
 }
@@ -344,7 +344,7 @@ pub fn dict_kv(_: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
 /// Pairs, or a dictionary's keys and values, as a dictionary: `dict` of community.general.
 pub fn dict(env: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
     none("dict", args)?;
-    let mut out = Dict::new();
+    let mut out = Dict::default();
     for pair in value.iterate(env)? {
         let pair = pair.iterate(env)?;
         let [key, member] = pair.as_slice() else {
@@ -368,7 +368,7 @@ pub fn counter(env: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
             return Err(TemplateError::other(message));
         }
     }
-    let mut out = Dict::new();
+    let mut out = Dict::default();
     for item in value.iterate(env)? {
         item.check_key()?;
         let count = out.get(&item).and_then(Value::as_int).unwrap_or(0);

@@ -194,7 +194,7 @@ impl Reader<'_> {
     fn object(&mut self) -> Result<Value, String> {
         self.at += 1;
         self.blanks();
-        let mut members = Dict::new();
+        let mut members = Dict::default();
         if self.word("}") {
             return Ok(Value::dict(members));
         }

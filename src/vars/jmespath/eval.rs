@@ -92,7 +92,7 @@ impl Evaluator<'_, '_> {
             Node::List(_) | Node::Dict(_) if value.is_none() => Value::None,
             Node::List(items) => Value::list(items.iter().map(|n| self.eval(n, value)).collect::<Outcome<_>>()?),
             Node::Dict(members) => {
-                let mut dict = Dict::new();
+                let mut dict = Dict::default();
                 for (name, node) in members {
                     dict.insert(Value::from(name.as_str()), self.eval(node, value)?);
                 }

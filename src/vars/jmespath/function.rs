@@ -238,7 +238,7 @@ fn general(call: &Call<'_, '_>) -> Outcome<Value> {
         }
         "sort" => Value::list(sorted(call.uniform(&["number", "string"])?, |v| Ok(v.clone()))?),
         "merge" => {
-            let mut merged = Dict::new();
+            let mut merged = Dict::default();
             for at in 0..call.arguments.len() {
                 if let Value::Dict(dict) = call.value(at, &["object"])? {
                     merged.extend(dict.borrow().iter().map(|(k, v)| (k.clone(), v.clone())));

@@ -234,7 +234,7 @@ pub fn call_dict(env: &Env, dict: &Rc<Mapping>, name: &str, args: CallArgs) -> O
         "fromkeys" => {
             let [keys, value] = args.bind(name, ["iterable", "value"], 1)?;
             let value = value.unwrap_or_default();
-            let mut out = Dict::new();
+            let mut out = Dict::default();
             for key in keys.unwrap_or_default().iterate(env)? {
                 Value::dict_insert(&mut out, key, value.clone())?;
             }
@@ -245,7 +245,7 @@ pub fn call_dict(env: &Env, dict: &Rc<Mapping>, name: &str, args: CallArgs) -> O
 }
 
 fn updates(env: &Env, args: CallArgs) -> Outcome<Dict> {
-    let mut out = Dict::new();
+    let mut out = Dict::default();
     if let Some(from) = args.positional.first() {
         if from.is_mapping() {
             for key in from.iterate(env)? {

@@ -464,7 +464,7 @@ fn translate(env: &Env, s: &str, args: CallArgs) -> Outcome<String> {
 fn make_translation(args: CallArgs) -> Outcome<Value> {
     let [from, to, gone] = args.bind("maketrans", ["x", "y", "z"], 1)?;
     let code = |c: char| Value::Int(i128::from(c as u32));
-    let mut table = Dict::new();
+    let mut table = Dict::default();
     match (from.unwrap_or_default(), to) {
         (Value::Dict(d), None) => {
             for (k, v) in d.borrow().iter() {
