@@ -2,10 +2,15 @@
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
+use nix::unistd::Pid;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long a lock is waited for whose holder is dead already: what it was starting then ends, or lets go, within moments.
+const LINGERING: Duration = Duration::from_secs(2);
 
 /// A lock that is held.
 #[derive(Debug)]
@@ -32,23 +37,40 @@ impl Lock {
             .create(true)
             .mode(0o600)
             .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_CLOEXEC);
-        let file = options.open(path).map_err(LockError::Io)?;
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(mut held) => {
-                // The holder's id is for people; the lock is what counts.
-                let _ = held.set_len(0);
-                let _ = writeln!(*held, "{}", std::process::id());
-                Ok(Lock { _held: held })
+        let mut file = options.open(path).map_err(LockError::Io)?;
+        let patience = Instant::now() + LINGERING;
+        loop {
+            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(mut held) => {
+                    // The holder's id is for people; the lock is what counts.
+                    let _ = held.set_len(0);
+                    let _ = writeln!(*held, "{}", std::process::id());
+                    return Ok(Lock { _held: held });
+                }
+                Err((busy, Errno::EWOULDBLOCK)) => {
+                    file = busy;
+                    let holder = named(&mut file);
+                    if !holder.is_some_and(is_gone) || Instant::now() >= patience {
+                        return Err(LockError::Held(holder));
+                    }
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err((_, e)) => return Err(LockError::Io(e.into())),
             }
-            Err((mut file, Errno::EWOULDBLOCK)) => {
-                let mut text = String::new();
-                let _ = file.seek(SeekFrom::Start(0));
-                let _ = (&file).take(32).read_to_string(&mut text);
-                Err(LockError::Held(text.trim().parse().ok()))
-            }
-            Err((_, e)) => Err(LockError::Io(e.into())),
         }
     }
+}
+
+/// Who holds the lock, as its file tells.
+fn named(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    let _ = file.seek(SeekFrom::Start(0));
+    let _ = file.take(32).read_to_string(&mut text);
+    text.trim().parse().ok()
+}
+
+fn is_gone(pid: u32) -> bool {
+    i32::try_from(pid).is_ok_and(|pid| nix::sys::signal::kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH))
 }
 
 #[cfg(test)]
@@ -66,6 +88,23 @@ mod tests {
         }
         drop(first);
         Lock::take(&path).unwrap();
+    }
+
+    /// What a killed executor had just started may hold its lock for a moment.
+    #[test]
+    fn a_lock_of_the_dead_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let mut dead = std::process::Command::new("true").spawn().unwrap();
+        dead.wait().unwrap();
+        let first = Lock::take(&path).unwrap();
+        std::fs::write(&path, dead.id().to_string()).unwrap();
+        let letting_go = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(30));
+            drop(first);
+        });
+        Lock::take(&path).unwrap();
+        letting_go.join().unwrap();
     }
 
     #[test]
