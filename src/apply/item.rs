@@ -248,9 +248,17 @@ impl<'p> Run<'p> {
         if manner.check {
             templar = templar.changing_nothing();
         }
-        let (mut args, raw) = match self.arguments(&templar, task, frame, spec) {
-            Ok(both) => both,
-            Err(message) => return Done::failure(message),
+        let (mut args, raw) = match manner.arguments.get() {
+            Some(both) => both.clone(),
+            None => match self.arguments(&templar, task, frame, spec) {
+                Ok(both) => {
+                    if task.retries.is_some() || !task.until.is_empty() {
+                        manner.arguments.get_or_init(|| both.clone());
+                    }
+                    both
+                }
+                Err(message) => return Done::failure(message),
+            },
         };
         if manner.asynchronous && NOT_ASYNC.contains(&super::task::short_action(module)) {
             return Done::of(Err(modules::Failure::refused("async is not supported for this task.")));

@@ -7,9 +7,10 @@ use super::inherit::{environment, set};
 use super::item::is_omit;
 use super::result::boolean;
 use super::scope::Scope;
-use crate::plan::{Data, Key, Keywords, Task};
+use crate::plan::{Data, Key, Keywords, Map, Task};
 use crate::spec;
 use crate::vars::{Templar, Variables};
+use std::cell::OnceCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,8 @@ pub(super) struct Manner {
     /// `async` with `poll: 0`: nobody waits for it.
     #[cfg(feature = "builder")]
     pub unwatched: bool,
+    /// Arguments as templated and as written, where there may be several attempts: those of the first are those of all.
+    pub arguments: OnceCell<(Map, Map)>,
 }
 
 impl<'p> Run<'p> {
@@ -92,6 +95,7 @@ impl<'p> Run<'p> {
             asynchronous: asynchronous.is_some_and(|a| seconds(Some(a)).is_some()),
             #[cfg(feature = "builder")]
             unwatched,
+            arguments: OnceCell::new(),
             deadline: [own, options.deadline].into_iter().flatten().min(),
         })
     }

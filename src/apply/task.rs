@@ -208,8 +208,13 @@ impl<'p> Run<'p> {
             return Done::empty_loop();
         }
         let mut all = Vec::new();
+        // What the item before registered.
+        let mut before: Option<Data> = None;
         for index in 0..items.len() {
             let inner = Scope::new(self, play, frame, Some(task));
+            if let (Some(name), Some(before)) = (&task.register, &before) {
+                inner.set_local(name, before.clone());
+            }
             if let Err(message) = self.bind_item(task, frame, &inner, (&items, index)) {
                 all.push(Done::failure(message));
                 break;
@@ -225,8 +230,8 @@ impl<'p> Run<'p> {
             let label = self.describe_item(task, frame, &inner, &items[index], &mut done);
             let outcome = self.outcome(task, frame, &inner, &done);
             self.tell(outcome, Some(&label), &done, module);
-            if let (Some(name), false) = (&task.register, index + 1 == items.len()) {
-                scope.set_local(name, Data::Map(done.registered()));
+            if task.register.is_some() {
+                before = Some(Data::Map(done.registered()));
             }
             all.push(done);
         }

@@ -92,7 +92,7 @@ impl Sides {
             &format!(
                 "cd {plays}\nexport PYTHONPATH={code} ANSIBLE_COLLECTIONS_PATH={code} ANSIBLE_HOME=/mnt/.ansible LC_ALL=C.UTF-8\n\
                  export ANSIBLE_PIPELINING=1 ANSIBLE_NOCOLOR=1 ANSIBLE_PYTHON_INTERPRETER=/usr/bin/python3 ANSIBLE_DISPLAY_SKIPPED_HOSTS=1\n\
-                 /usr/bin/python3 -m ansible playbook -i hosts {manner} all.yml > /mnt/output 2>&1 || [ $? = 2 ]\n"
+                 /usr/bin/python3 -m ansible playbook -i hosts {manner} all.yml > /mnt/output 2>&1 || {{ code=$?; [ $code = 2 ] || {{ echo \"ansible ended with $code\" >&2; exit 1; }}; }}\n"
             ),
         );
     }
