@@ -7,6 +7,7 @@ use super::secret::Patterns;
 use super::wanted::Wanted;
 use super::{ClusterExport, Groups, HostExport, Layer, Other};
 use crate::source::inventory::Inventory;
+use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
@@ -38,6 +39,8 @@ pub struct Made {
 type Answer = (Rc<Others>, Arc<IndexMap<String, Other>>);
 /// A variable of a host.
 type Var = (Arc<str>, Final);
+/// Layers by what is in them.
+type Layers = HashMap<Vec<Var>, Arc<Layer>, RandomState>;
 
 /// Makes what hosts need.
 pub fn make(world: &Rc<World>, making: Making) -> Made {
@@ -150,14 +153,14 @@ impl Maker {
 
     /// Layers: what all hosts have, what several have, and what is a host's own.
     fn share(&mut self, hosts: &[u32], needs: Vec<Own>) -> ClusterExport {
-        let mut count: HashMap<Var, usize> = HashMap::new();
+        let mut count: HashMap<Var, usize, RandomState> = HashMap::default();
         for var in needs.iter().flat_map(|own| &own.vars) {
             match count.get_mut(var) {
                 Some(count) => *count += 1,
                 None => drop(count.insert(var.clone(), 1)),
             }
         }
-        let mut known: HashMap<Vec<Var>, Arc<Layer>> = HashMap::new();
+        let mut known = Layers::default();
         let mut export = ClusterExport::default();
         for (host, own) in hosts.iter().zip(needs) {
             let mut layers: [Vec<Var>; 3] = Default::default();
@@ -188,7 +191,7 @@ impl Maker {
         export
     }
 
-    fn shared(&self, known: &mut HashMap<Vec<Var>, Arc<Layer>>, vars: Vec<Var>) -> Arc<Layer> {
+    fn shared(&self, known: &mut Layers, vars: Vec<Var>) -> Arc<Layer> {
         if let Some(layer) = known.get(&vars) {
             return Arc::clone(layer);
         }

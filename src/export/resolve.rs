@@ -10,6 +10,7 @@ use crate::sys::command::SystemRunner;
 use crate::vars::reach;
 use crate::vars::{Templar, Vault};
 use crate::yaml;
+use foldhash::fast::RandomState;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
@@ -43,11 +44,11 @@ pub struct Resolver {
     runner: SystemRunner,
     /// Values as they are exported.
     pub finals: Vec<Rc<Data>>,
-    known: HashMap<Vec<u8>, u32>,
+    known: HashMap<Vec<u8>, u32, RandomState>,
     /// Of values that are the same for every host: what they come to.
-    same: HashMap<ValueId, (u32, Vec<(String, u32)>)>,
+    same: HashMap<ValueId, (u32, Vec<(String, u32)>), RandomState>,
     /// Whether a name and value make a secret.
-    judged: HashMap<(u32, u32), bool>,
+    judged: HashMap<(u32, u32), bool, RandomState>,
     /// Lookups that depend on nothing of the host.
     answers: HashMap<String, Result<Data, String>>,
     /// What could not be resolved, and for which hosts.
@@ -65,9 +66,9 @@ impl Resolver {
             patterns,
             runner,
             finals: Vec::new(),
-            known: HashMap::new(),
-            same: HashMap::new(),
-            judged: HashMap::new(),
+            known: HashMap::default(),
+            same: HashMap::default(),
+            judged: HashMap::default(),
             answers: HashMap::new(),
             problems: BTreeMap::new(),
             keeps: true,

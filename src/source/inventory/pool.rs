@@ -2,6 +2,7 @@
 //! values under the same names, but for a few.
 
 use crate::plan::Data;
+use foldhash::fast::RandomState;
 use indexmap::IndexSet;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -53,9 +54,9 @@ impl ValueKey {
 /// Names, values and files.
 #[derive(Default)]
 pub struct Pool {
-    names: IndexSet<Arc<str>>,
+    names: IndexSet<Arc<str>, RandomState>,
     values: Vec<Arc<Data>>,
-    known: HashMap<Box<[u8]>, ValueId>,
+    known: HashMap<Box<[u8]>, ValueId, RandomState>,
     files: IndexSet<String>,
     vaulted: Vec<bool>,
 }

@@ -187,3 +187,47 @@ fn a_program_is_not_run() {
     let error = read(&wanted).err().expect("is refused").to_string();
     assert!(error.contains("ansible-inventory --list"), "{error}");
 }
+
+/// Hosts, each with a file of variables that says its number; more than are read in one go.
+fn many() -> Vec<(String, String)> {
+    let hosts = (0..300).map(|n| format!("n{n}\n")).collect();
+    let own = |n: u32| (format!("i/host_vars/n{n}.yml"), format!("# of n{n}\nnumber: {n}\nshared: yes\n"));
+    std::iter::once(("i/hosts".to_owned(), hosts)).chain((0..300).map(own)).collect()
+}
+
+fn borrowed(files: &[(String, String)]) -> Vec<(&str, &str)> {
+    files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect()
+}
+
+#[test]
+fn files_that_are_read_ahead_come_to_their_own_hosts() {
+    let files = many();
+    let inventory = inventory(&borrowed(&files)).expect("reads");
+    let (number, shared) = (inventory.name_id("number").expect("is known"), inventory.name_id("shared").expect("is"));
+    for host in inventory.hosts() {
+        let own = inventory.get(host, number).expect("is set");
+        assert_eq!(
+            format!("n{}", serde_json::to_string(&**inventory.value(own.value)).expect("JSON")),
+            inventory.name(host)
+        );
+        assert!(inventory.place(own.place).ends_with(&format!("host_vars/{}.yml:2", inventory.name(host))));
+    }
+    let values: std::collections::BTreeSet<_> =
+        inventory.hosts().map(|h| inventory.get(h, shared).expect("is set").value).collect();
+    assert_eq!(values.len(), 1, "equal values are stored once");
+}
+
+#[test]
+fn of_many_broken_files_the_first_in_the_inventory_is_told() {
+    let mut files = many();
+    for (at, text) in [(299, "x: [\n"), (151, "- x\n"), (40, "$ANSIBLE_VAULT;1.1;AES256\n6162\n"), (41, "x: [\n")] {
+        files[at + 1].1 = text.to_owned();
+    }
+    for _ in 0..5 {
+        let error = inventory(&borrowed(&files)).err().expect("is refused");
+        assert!(error.starts_with("i/host_vars/n40.yml:1: "), "{error}");
+    }
+    files[41].1 = String::new();
+    let error = inventory(&borrowed(&files)).err().expect("is refused");
+    assert!(error.starts_with("i/host_vars/n41.yml:2:1: "), "{error}");
+}
