@@ -416,3 +416,44 @@ fn a_check_judges_each_host_by_what_it_has() {
     let hosts: BTreeSet<&str> = own.flat_map(|e| e["hosts"].as_array().unwrap()).filter_map(Value::as_str).collect();
     assert_eq!(hosts.into_iter().collect::<Vec<_>>(), ["n2", "n4", "n5"], "{report}");
 }
+
+#[test]
+fn a_change_is_seen_whatever_the_clock_says() {
+    let dir = TempDir::new().unwrap();
+    let [key, recipients] = enrolled(&dir, &["n1", "n2"]);
+    fs::write(dir.path().join("hosts"), "[compute_init]\nn1\nn2\n").unwrap();
+    fs::create_dir(dir.path().join("host_vars")).unwrap();
+    let (path, when) = (dir.path().join("host_vars/n1.yml"), std::time::UNIX_EPOCH);
+    // The same length, the same time: nothing but the content tells one from the other.
+    let write = |value: &str| {
+        fs::write(&path, format!("cluster_domain_suffix: {value}\nvault_openhpc_mungekey: c2VjcmV0\n")).unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_modified(when).unwrap();
+    };
+    let (hosts, out) = (at(&dir, "hosts"), at(&dir, "out"));
+    let args = ["-i", &hosts, "--dest", &out, "--key", &key, "--recipients", &recipients];
+    let view = || done(&["-i", &hosts, "--view", "n1"]);
+    write("one");
+    assert!(done(&args).contains("(new)"));
+    assert!(done(&args).contains("as before, nothing is written"));
+    write("two");
+    assert!(done(&args).contains("(new)") && view().contains("two"));
+    // Replaced by another file, as editors do, and by an older one, as a restored backup is.
+    fs::rename(&path, dir.path().join("old")).unwrap();
+    write("six");
+    assert!(done(&args).contains("(new)") && view().contains("six"));
+    fs::rename(dir.path().join("old"), &path).unwrap();
+    assert!(done(&args).contains("(new)") && view().contains("two"));
+    fs::remove_file(&path).unwrap();
+    assert!(done(&args).contains("(new)") && !view().contains("cluster_domain_suffix"));
+    // What an export keeps for itself (what was sealed before) is believed as far as it is true.
+    write("two");
+    done(&args);
+    let sealed = dir.path().join("out/compute-init/.sealed");
+    let kept = fs::read_to_string(&sealed).unwrap();
+    assert!(!kept.contains("c2VjcmV0") && fs::metadata(&sealed).unwrap().mode() & 0o077 == 0);
+    for broken in ["", "nonsense\n", &kept.replace(' ', " 0"), &kept.to_uppercase()] {
+        fs::write(&sealed, broken).unwrap();
+        let said = done(&args);
+        assert!(said.contains("as before, nothing is written"), "{broken}: {said}");
+    }
+}
