@@ -23,6 +23,10 @@ const LABELS: [(&str, &str); 4] = [
 ];
 /// Time for reading a drive: it is local.
 const TIME: Duration = Duration::from_secs(20);
+/// Time for reading the label of one device.
+const PROBE: Duration = Duration::from_secs(5);
+/// What stands for no label of ours.
+const NONE: u8 = u8::MAX;
 /// Bytes of one directory.
 const DIRECTORY: u64 = 1 << 20;
 /// Bytes that an error may take.
@@ -51,14 +55,9 @@ impl Drive {
         }
         let mut names: Vec<_> = std::fs::read_dir(devices).ok()?.filter_map(|e| Some(e.ok()?.file_name())).collect();
         order::ascending(&mut names);
-        let labelled = |name: &_| {
-            let device = dev.join(name);
-            let label = File::open(&device).and_then(|file| label(&file)).ok()??;
-            let at = LABELS.iter().position(|(known, _)| *known == label)?;
-            Some((at, device))
-        };
-        let (at, device) = names.iter().filter_map(labelled).min_by_key(|(at, _)| *at)?;
-        Some(Drive { device, file: LABELS[at].1 })
+        let devices: Vec<PathBuf> = names.iter().map(|name| dev.join(name)).collect();
+        let (at, device) = labelled(&devices)?;
+        Some(Drive { device: device.clone(), file: LABELS[at].1 })
     }
 
     /// A file's bytes, at most `limit`; none where the drive does not have it.
@@ -81,6 +80,40 @@ impl Drive {
             None => Err(io::ErrorKind::UnexpectedEof.into()),
         }
     }
+}
+
+/// The device whose label comes first in [`LABELS`], by its place there. Devices are read by a child: a disk that has lost
+/// its paths answers nobody, and costs its time and no more.
+fn labelled(devices: &[PathBuf]) -> Option<(usize, &PathBuf)> {
+    let until = Instant::now() + TIME;
+    let mut found: Option<(usize, &PathBuf)> = None;
+    let mut rest = devices;
+    while !rest.is_empty() && Instant::now() < until {
+        let mut child = Child::spawn(None, |mut socket| {
+            for device in rest {
+                let label = File::open(device).and_then(|file| label(&file)).ok().flatten();
+                let at = label.and_then(|label| LABELS.iter().position(|(known, _)| *known == label));
+                if socket.write_all(&[at.map_or(NONE, |at| at as u8)]).is_err() {
+                    return;
+                }
+            }
+        })
+        .ok()?;
+        while let Some((device, others)) = rest.split_first() {
+            rest = others;
+            child.set_deadline(until.min(Instant::now() + PROBE));
+            let mut at = [NONE];
+            if child.read_exact(&mut at).is_err() {
+                // It hangs or has died of this one: another goes on with the next.
+                break;
+            }
+            let at = usize::from(at[0]);
+            if at < found.map_or(LABELS.len(), |(before, _)| before) {
+                found = Some((at, device));
+            }
+        }
+    }
+    found
 }
 
 /// `f` and the bytes, `n` for nothing, or `e` and why.

@@ -129,11 +129,15 @@ fn a_drive_is_found_by_link_or_by_its_label_and_read_by_nobody() {
     for name in ["vda", "vdb", "vdc", "vdd", "vde"] {
         fs::write(sys.join(name), "").unwrap();
     }
+    // A disk that answers nobody: opening a pipe waits for somebody who writes.
+    nix::unistd::mkfifo(&dev.join("vdaa"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    fs::write(sys.join("vdaa"), "").unwrap();
     // OpenStack's comes before NoCloud's, whatever they are called.
     let found = Drive::find(&labels, &sys, &dev).unwrap();
     assert_eq!(found, Drive { device: dev.join("vdc"), file: FILE });
     assert!(String::from_utf8(found.read(found.file, 1 << 20).unwrap().unwrap()).unwrap().starts_with(TEXT));
     assert!(found.read(FILE, 10).unwrap_err().to_string().contains("more than 10"));
+    fs::remove_file(sys.join("vdaa")).unwrap();
     fs::remove_file(sys.join("vdc")).unwrap();
     let found = Drive::find(&labels, &sys, &dev).unwrap();
     assert_eq!((found.device.clone(), found.file), (dev.join("vdb"), "meta-data"));
