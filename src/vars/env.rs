@@ -4,6 +4,7 @@
 use super::crypt::{Algorithm, Settings};
 use super::error::{ErrorKind, Outcome, TemplateError};
 use super::eval::Scope;
+use super::jinja::Style;
 use super::methods;
 use super::object::CallArgs;
 use super::registry;
@@ -175,6 +176,8 @@ pub struct Env<'t> {
     pub(super) tainted: Cell<bool>,
     /// Directories that includes are looked for in, after the role's.
     pub(super) search: RefCell<Vec<String>>,
+    /// How the file that is rendered writes its tags: so do those that it includes.
+    pub(super) style: Rc<Style>,
 }
 
 impl<'t> Env<'t> {
@@ -201,6 +204,7 @@ impl<'t> Env<'t> {
             memo: Rc::default(),
             tainted: Cell::new(false),
             search: RefCell::default(),
+            style: Rc::default(),
         }
     }
 
@@ -227,6 +231,7 @@ impl<'t> Env<'t> {
             memo,
             tainted: Cell::new(false),
             search: RefCell::new(self.search.borrow().clone()),
+            style: Rc::clone(&self.style),
         }
     }
 

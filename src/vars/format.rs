@@ -51,9 +51,10 @@ pub fn percent(env: &Env, format: &str, values: &Value) -> Outcome<String> {
             rest = &inner[end + 1..];
             named = true;
         }
+        let written = rest;
         let mut take = || next.next().cloned().ok_or_else(|| error("not enough arguments for format string"));
         let (spec, kind) = percent_spec(&mut rest, &mut take)?;
-        if kind == '%' {
+        if kind == '%' && rest.len() + 1 == written.len() {
             out.push('%');
             continue;
         }
@@ -64,7 +65,7 @@ pub fn percent(env: &Env, format: &str, values: &Value) -> Outcome<String> {
         out.push_str(&percent_one(&value, spec, kind)?);
         env.check_size(out.len())?;
     }
-    if next.next().is_some() && !named && !values.is_mapping() && !matches!(values, Value::List(_)) {
+    if next.next().is_some() && !named && !values.is_mapping() && !matches!(values, Value::List(_) | Value::Range(_)) {
         return Err(error("not all arguments converted during string formatting"));
     }
     // A list or mapping that nothing consumed is one argument too many, unless it could have been looked up by name.
@@ -136,6 +137,7 @@ fn percent_one(value: &Value, mut spec: Spec, kind: char) -> Outcome<String> {
                 let name = u.name.as_deref().map_or(Ok("None".to_owned()), |n| Value::str(n).repr())?;
                 format!("AnsibleUndefined(hint={hint}, obj=missing, name={name})")
             }
+            value if kind == 'a' => ascii(&value.repr()?),
             value => value.repr()?,
         },
         'c' => match value {
@@ -178,6 +180,20 @@ fn percent_one(value: &Value, mut spec: Spec, kind: char) -> Outcome<String> {
     Ok(pad(&text, &spec, '>'))
 }
 
+/// Python's `ascii()` of a representation.
+pub fn ascii(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c as u32 {
+            0..=0x7f => out.push(c),
+            code @ 0x80..=0xff => out.push_str(&format!("\\x{code:02x}")),
+            code @ 0x100..=0xffff => out.push_str(&format!("\\u{code:04x}")),
+            code => out.push_str(&format!("\\U{code:08x}")),
+        }
+    }
+    out
+}
+
 /// `format.format(...)`.
 pub fn format_method(env: &Env, format: &str, args: &CallArgs) -> Outcome<String> {
     let mut out = String::new();
@@ -188,7 +204,8 @@ pub fn format_method(env: &Env, format: &str, args: &CallArgs) -> Outcome<String
 /// `'...'.format_map(mapping)`.
 pub fn format_map(env: &Env, format: &str, map: &Value) -> Outcome<String> {
     let mut args = CallArgs::none();
-    for key in map.iterate(env)? {
+    let keys = if map.is_mapping() { map.iterate(env)? } else { Vec::new() };
+    for key in keys {
         if let Value::Str(name) = &key {
             args.keyword.push((name.as_str().into(), env.getitem(map, &key)?));
         }
@@ -246,7 +263,8 @@ fn fields(
         let value = match conversion {
             None => value,
             Some("s") => Value::str(value.text()?),
-            Some("r" | "a") => Value::str(value.repr()?),
+            Some("r") => Value::str(value.repr()?),
+            Some("a") => Value::str(ascii(&value.repr()?)),
             Some("") => return Err(error("end of string while looking for conversion specifier")),
             Some(other) => return Err(error(format!("Unknown conversion specifier {other:?}"))),
         };
@@ -340,6 +358,9 @@ pub fn format_value(value: &Value, spec: &str) -> Outcome<String> {
                 if parsed.sign.is_some() {
                     return Err(error("Sign not allowed in string format specifier"));
                 }
+                if let Some(grouping) = parsed.grouping {
+                    return Err(error(format!("Cannot specify '{grouping}' with 's'.")));
+                }
                 if parsed.align == Some('=') {
                     return Err(error("'=' alignment not allowed in string format specifier"));
                 }
@@ -352,7 +373,6 @@ pub fn format_value(value: &Value, spec: &str) -> Outcome<String> {
             }
             Some(kind) => Err(unknown(kind)),
         },
-        Value::Bool(b) if parsed.kind.is_none() => Ok(pad(if *b { "True" } else { "False" }, &parsed, '<')),
         Value::Int(_) | Value::Bool(_) => {
             let number = value.as_int().unwrap_or_default();
             match parsed.kind {

@@ -32,15 +32,18 @@ pub enum Operator {
 
 /// What `set(a) OP set(b)` gives, in Python's order; `None` where an item's hash is not known here.
 pub fn combined(a: &Set, b: &Set, operator: Operator) -> Option<Vec<Value>> {
-    if !a.iter().chain(b).all(|item| item.as_int().is_some()) {
+    let known = |item: &&Value| item.as_int().is_some();
+    // What is taken away has no place in the result: there it need not be known.
+    let strangers = b.iter().filter(|item| !known(item)).count();
+    if !a.iter().all(|item| known(&item)) || (strangers > 0 && !matches!(operator, Operator::Difference)) {
         return None;
     }
-    let (a, b) = (HashSet::of(a.iter()), HashSet::of(b.iter()));
+    let (a, b) = (HashSet::of(a.iter()), HashSet::of(b.iter().filter(known)));
     let result = match operator {
         Operator::Union => a.union(&b),
         Operator::Intersection if b.used > a.used => HashSet::of(a.items().filter(|item| b.has(item))),
         Operator::Intersection => HashSet::of(b.items().filter(|item| a.has(item))),
-        Operator::Difference if a.used / 4 > b.used => a.without(&b),
+        Operator::Difference if a.used / 4 > b.used + strangers => a.without(&b),
         Operator::Difference => HashSet::of(a.items().filter(|item| !b.has(item))),
         Operator::Symmetric => {
             let mut result = b.copy().without(&a);

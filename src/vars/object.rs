@@ -73,6 +73,11 @@ pub trait Object {
         None
     }
 
+    /// Its items, where Python has a kind of tuple.
+    fn as_tuple(&self) -> Option<Vec<Value>> {
+        None
+    }
+
     /// Whether it can be iterated.
     fn is_iterable(&self) -> bool {
         self.is_mapping()

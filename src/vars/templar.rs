@@ -300,6 +300,11 @@ impl<'t> Env<'t> {
     /// A file of templates rendered as `lookup('template')` does, with more variables over those of the scope.
     pub fn render_file(&self, source: &[u8], how: &Rendering, extra: Vec<(String, Value)>) -> Outcome<Value> {
         let text = Text::from_bytes(source);
+        let style = header(text.as_str(), how)?.1.style;
+        if ![&style.variable.0, &style.block.0, &style.comment.0].iter().any(|s| text.as_str().contains(s.as_str())) {
+            // Not a template: Ansible leaves it as it is, with line ends of its own and a header that says nothing.
+            return Ok(Value::Str(text));
+        }
         let mut over = HashMap::default();
         for (name, value) in extra {
             over.insert(name, Var { data: Rc::new(value.to_data()?), templated: true });
@@ -310,6 +315,7 @@ impl<'t> Env<'t> {
         if let Some((directory, _)) = how.name.rsplit_once('/') {
             env.search.borrow_mut().push(directory.to_owned());
         }
+        env.style = Rc::new(style);
         let value = env.render(text.as_str(), how)?;
         self.tainted.set(self.tainted.get() | value.is_tainted_within());
         Ok(value)
@@ -326,7 +332,8 @@ impl<'t> Env<'t> {
         let beside = directories.iter().map(|d| format!("{d}/{name}"));
         for path in found.into_iter().chain(beside) {
             if let Ok(bytes) = self.files.read(&path) {
-                let how = Rendering { name: &path, playbook: false, ..Rendering::default() };
+                let style = (*self.style).clone();
+                let how = Rendering { name: &path, playbook: false, style, ..Rendering::default() };
                 return parsed(Text::from_bytes(&bytes).as_str(), &how).map(Some);
             }
         }

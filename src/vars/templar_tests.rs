@@ -1,7 +1,8 @@
 //! Laziness, cycles, other hosts, bounds: what the conformance data cannot show.
 
 use crate::plan::{Data, Key, Map};
-use crate::vars::{ErrorKind, Files, Templar, TemplateError, Var, Variables};
+use crate::vars::jinja::Style;
+use crate::vars::{Conversion, ErrorKind, Files, Rendering, Templar, TemplateError, Var, Variables};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -199,6 +200,24 @@ fn templates_that_include_each_other_end() {
     }
     let up = Templar::new(&vars, &tree).value(&Data::str("{% include '../a' %}"));
     assert_eq!(up.expect_err("leaves the search path").kind, ErrorKind::NotFound);
+}
+
+#[test]
+fn files_without_a_tag_stay_as_they_are() {
+    let tree = Tree(HashMap::from([("inc".to_owned(), "{{ 1 }} [[ 1 ]]\n".to_owned())]));
+    let vars = Host::default();
+    let rendered = |source: &str| {
+        let style = Style { variable: ("[[".to_owned(), "]]".to_owned()), ..Style::default() };
+        let how = Rendering { name: "t.j2", style, conversion: Conversion::Text, playbook: false };
+        let bytes = Templar::new(&vars, &tree).file(source.as_bytes(), &how, &Map::default()).expect("renders");
+        String::from_utf8(bytes).expect("is text")
+    };
+    for source in ["a\r\nb\r\n", "#jinja2: trim_blocks: False\na\r\n", "{{ x }}\r", "\n\n"] {
+        assert_eq!(rendered(source), source);
+    }
+    assert_eq!(rendered("#jinja2: trim_blocks: False\na\r\n[[ 2 ]]\r\n"), "a\n2\n");
+    // What a file includes is written as the file itself.
+    assert_eq!(rendered("{% include 'inc' %}\n"), "{{ 1 }} 1\n");
 }
 
 /// The sample cluster's inventory, as `ansible-inventory --list` prints it.

@@ -32,8 +32,13 @@ impl Tally {
 type Kind = fn(&serde_json::Value) -> Tally;
 
 /// The kinds of files, each with its runner and the file that is run when none is named.
-const KINDS: &[(&str, Kind)] =
-    &[("templates", templates::run), ("filters", templates::run), ("yaml", yaml::run), ("dump", dump::run)];
+const KINDS: &[(&str, Kind)] = &[
+    ("templates", templates::run),
+    ("filters", templates::run),
+    ("methods", templates::run),
+    ("yaml", yaml::run),
+    ("dump", dump::run),
+];
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();

@@ -287,6 +287,10 @@ impl Object for OwnBlocks {
     fn type_name(&self) -> &'static str {
         "TemplateReference"
     }
+    fn repr(&self) -> String {
+        // Only templates that have a name tell it.
+        "<TemplateReference None>".to_owned()
+    }
     fn getattr(&self, _: &Env, name: &str) -> Outcome<Option<Value>> {
         if self.frame.block(name, 0).is_none() {
             return Ok(None);

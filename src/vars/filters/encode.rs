@@ -264,9 +264,17 @@ fn pairs(env: &Env, value: &Value) -> Outcome<Vec<(Value, Value)>> {
     Ok(out)
 }
 
+/// Text, of which Python asks a method: nothing else has it.
+fn text_only(value: &Value, method: &str) -> Outcome<Text> {
+    match value.defined()? {
+        Value::Str(text) => Ok(text.clone()),
+        other => Err(TemplateError::other(format!("'{}' object has no attribute '{method}'", other.type_name()))),
+    }
+}
+
 pub fn urldecode(_: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
     none("unquote_plus", args)?;
-    let text = soft(&value)?;
+    let text = text_only(&value, "replace")?;
     let source = text.to_bytes();
     let mut out = Vec::with_capacity(source.len());
     let mut at = 0;
@@ -328,7 +336,7 @@ pub fn url_parts(text: &str) -> Result<Url<'_>, String> {
 
 pub fn urlsplit(_: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
     let [query, alias] = args.bind("split_url", ["query", "alias"], 0)?;
-    let text = soft(&value)?;
+    let text = text_only(&value, "decode")?;
     let failed = |problem: String| TemplateError::other(format!("unable to split the URL: {problem}"));
     // As browsers read URLs: without line breaks and tabs, and without control characters before them.
     let plain = text.as_str().replace(['\t', '\r', '\n'], "");

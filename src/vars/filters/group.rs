@@ -18,7 +18,7 @@ impl Object for Group {
     }
 
     fn repr(&self) -> String {
-        let pair = Value::tuple(vec![self.grouper.clone(), self.list.clone()]);
+        let pair = Value::tuple(self.as_tuple().unwrap_or_default());
         // A member that is undefined has no text; the pair itself is still there.
         pair.repr().unwrap_or_else(|_| "(...)".to_owned())
     }
@@ -41,7 +41,11 @@ impl Object for Group {
     }
 
     fn iterate(&self, _: &Env) -> Option<Outcome<Vec<Value>>> {
-        Some(Ok(vec![self.grouper.clone(), self.list.clone()]))
+        self.as_tuple().map(Ok)
+    }
+
+    fn as_tuple(&self) -> Option<Vec<Value>> {
+        Some(vec![self.grouper.clone(), self.list.clone()])
     }
 
     fn is_iterable(&self) -> bool {

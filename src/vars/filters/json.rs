@@ -90,6 +90,10 @@ impl Writer<'_> {
             Value::Dict(dict) => self.object(&dict.borrow())?,
             Value::Time(_) => quote(&iso(value)?, self.style.ensure_ascii, &mut self.out),
             Value::Undefined(_) => self.out.push_str("\"\""),
+            Value::Object(object) => {
+                let items = object.as_tuple().ok_or_else(|| unserializable(value))?;
+                self.array(&items)?;
+            }
             _ => return Err(unserializable(value)),
         }
         if self.out.len() > limits::RENDERED {

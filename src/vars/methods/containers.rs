@@ -221,6 +221,9 @@ pub fn call_dict(env: &Env, dict: &Rc<Mapping>, name: &str, args: CallArgs) -> O
             Some((k, v)) => Ok(Value::tuple(vec![k, v])),
             None => Err(wrong("'popitem(): dictionary is empty'")),
         },
+        "update" if args.positional.len() > 1 => {
+            Err(wrong(format!("update expected at most 1 argument, got {}", args.positional.len())))
+        }
         "update" => {
             let more = updates(env, args)?;
             dict.borrow_mut().extend(more);

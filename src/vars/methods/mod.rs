@@ -2,6 +2,7 @@
 //!
 //! A family says which names it has ([`has`] must know them before they are called) and runs them.
 
+mod bytes;
 mod containers;
 mod numbers;
 mod text;
@@ -21,7 +22,7 @@ pub fn has(value: &Value, name: &str) -> bool {
 fn names(value: &Value) -> &'static [&'static str] {
     match value {
         Value::Str(_) => text::STR,
-        Value::Bytes(_) => text::BYTES,
+        Value::Bytes(_) => bytes::NAMES,
         Value::List(_) => containers::LIST,
         Value::Tuple(_) | Value::Range(_) => containers::TUPLE,
         Value::Dict(_) => containers::DICT,
@@ -42,9 +43,14 @@ pub fn property(value: &Value, name: &str) -> Option<Value> {
 
 /// Calls a method.
 pub fn call(env: &Env, receiver: &Value, name: &str, args: CallArgs) -> Outcome<Value> {
+    let given = args.positional.len() + args.keyword.len();
+    if given > 0 && takes_nothing(receiver, name) {
+        let of = receiver.type_name();
+        return Err(TemplateError::other(format!("{of}.{name}() takes no arguments ({given} given)")));
+    }
     match receiver {
         Value::Str(t) => text::call(env, t, name, args),
-        Value::Bytes(b) => text::call_bytes(env, b, name, args),
+        Value::Bytes(b) => bytes::call(env, b, name, args),
         Value::List(l) => containers::call_list(env, l, name, args),
         Value::Tuple(_) | Value::Range(_) => containers::call_tuple(env, receiver, name, args),
         Value::Dict(d) => containers::call_dict(env, d, name, args),
@@ -53,6 +59,33 @@ pub fn call(env: &Env, receiver: &Value, name: &str, args: CallArgs) -> Outcome<
         Value::Time(t) => numbers::call_time(t, name, args),
         Value::Delta(d) => numbers::call_delta(*d, name, args),
         other => Err(unknown(other.type_name(), name)),
+    }
+}
+
+/// Whether Python refuses every argument of a method.
+fn takes_nothing(receiver: &Value, name: &str) -> bool {
+    const NOTHING: &[&str] = &[
+        "as_integer_ratio",
+        "bit_length",
+        "capitalize",
+        "casefold",
+        "clear",
+        "conjugate",
+        "copy",
+        "is_integer",
+        "items",
+        "keys",
+        "lower",
+        "popitem",
+        "swapcase",
+        "title",
+        "upper",
+        "values",
+    ];
+    match receiver {
+        Value::Str(_) | Value::Bytes(_) if name.starts_with("is") => true,
+        Value::List(_) if name == "reverse" => true,
+        _ => NOTHING.contains(&name),
     }
 }
 

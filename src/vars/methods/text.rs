@@ -57,10 +57,7 @@ pub const STR: &[&str] = &[
     "upper",
     "zfill",
 ];
-/// Methods of bytes.
-pub const BYTES: &[&str] = &["decode", "hex", "startswith", "endswith", "split", "strip", "join", "upper", "lower"];
-
-fn wrong(message: impl Into<String>) -> TemplateError {
+pub(super) fn wrong(message: impl Into<String>) -> TemplateError {
     TemplateError::other(message)
 }
 
@@ -70,9 +67,9 @@ pub fn call(env: &Env, text: &Text, name: &str, args: CallArgs) -> Outcome<Value
     env.charge(s.len() as u64 / 64)?;
     let made = |out: String| Ok(Value::Str(Text::new(out).tainted_like(text)));
     match name {
-        "upper" => nothing(name, args).and_then(|()| made(s.to_uppercase())),
-        "lower" => nothing(name, args).and_then(|()| made(s.to_lowercase())),
-        "casefold" => nothing(name, args).and_then(|()| made(casefold(s))),
+        "upper" => made(s.to_uppercase()),
+        "lower" => made(s.to_lowercase()),
+        "casefold" => made(casefold(s)),
         "capitalize" => made(capitalize(s)),
         "title" => made(title(s)),
         "swapcase" => made(s.chars().flat_map(swap_case).collect()),
@@ -99,14 +96,7 @@ pub fn call(env: &Env, text: &Text, name: &str, args: CallArgs) -> Outcome<Value
     }
 }
 
-fn nothing(name: &str, args: CallArgs) -> Outcome<()> {
-    if args.is_empty() {
-        return Ok(());
-    }
-    Err(wrong(format!("str.{name}() takes no arguments ({} given)", args.positional.len() + args.keyword.len())))
-}
-
-fn text_of(value: &Value) -> Outcome<String> {
+pub(super) fn text_of(value: &Value) -> Outcome<String> {
     match value.defined()? {
         Value::Str(t) => Ok(t.as_str().to_owned()),
         other => Err(wrong(format!("expected str instance, {} found", other.type_name()))),
@@ -134,10 +124,8 @@ fn casefold(s: &str) -> String {
 
 fn capitalize(s: &str) -> String {
     let mut chars = s.chars();
-    match chars.next() {
-        Some(first) => first.to_uppercase().chain(chars.as_str().to_lowercase().chars()).collect(),
-        None => String::new(),
-    }
+    let first = chars.next().map(title_case).unwrap_or_default();
+    first + &chars.as_str().to_lowercase()
 }
 
 fn title(s: &str) -> String {
@@ -147,11 +135,29 @@ fn title(s: &str) -> String {
         if inside {
             out.extend(c.to_lowercase());
         } else {
-            out.extend(c.to_uppercase());
+            out.push_str(&title_case(c));
         }
-        inside = c.is_alphabetic();
+        inside = c.is_uppercase() || c.is_lowercase() || is_title(c);
     }
     out
+}
+
+/// The letters that are one upper and one lower letter at once, each after its upper form and before its lower one.
+const TITLE: &str = "\u{1c5}\u{1c8}\u{1cb}\u{1f2}";
+
+fn is_title(c: char) -> bool {
+    TITLE.contains(c)
+}
+
+/// A character as it begins a word.
+fn title_case(c: char) -> String {
+    let near = |t: &char| (*t as u32).abs_diff(c as u32) <= 1;
+    if let Some(title) = TITLE.chars().find(near) {
+        return title.into();
+    }
+    let mut upper = c.to_uppercase();
+    let first = upper.next();
+    first.into_iter().chain(upper.flat_map(char::to_lowercase)).collect()
 }
 
 fn swap_case(c: char) -> Vec<char> {
@@ -426,22 +432,34 @@ fn search(s: &str, name: &str, args: CallArgs) -> Outcome<Value> {
 
 fn encode(text: &Text, encoding: Option<Value>, errors: Option<Value>) -> Outcome<Value> {
     let encoding = encoding.map_or(Ok("utf-8".to_owned()), |e| text_of(&e))?.to_lowercase().replace('_', "-");
-    let _ = errors;
+    let errors = errors.map_or(Ok("strict".to_owned()), |e| text_of(&e))?;
     match encoding.as_str() {
         "utf-8" | "utf8" => Ok(Value::bytes(text.to_bytes())),
-        "ascii" | "us-ascii" if text.as_str().is_ascii() => Ok(Value::bytes(text.to_bytes())),
-        "latin-1" | "latin1" | "iso-8859-1" => {
-            let bytes: Option<Vec<u8>> = text.as_str().chars().map(|c| u8::try_from(c as u32).ok()).collect();
-            bytes
-                .map(Value::bytes)
-                .ok_or_else(|| wrong("'latin-1' codec can't encode character: ordinal not in range(256)"))
-        }
+        "ascii" | "us-ascii" => narrow(text.as_str(), 0x80, &errors),
+        "latin-1" | "latin1" | "iso-8859-1" => narrow(text.as_str(), 0x100, &errors),
         "utf-16-le" | "utf-16le" => {
             Ok(Value::bytes(text.as_str().encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()))
         }
-        "ascii" | "us-ascii" => Err(wrong("'ascii' codec can't encode character: ordinal not in range(128)")),
         other => Err(wrong(format!("unknown encoding: {other}"))),
     }
+}
+
+/// The characters below `end` as bytes; `errors` says what becomes of the others.
+fn narrow(text: &str, end: u32, errors: &str) -> Outcome<Value> {
+    let mut out = Vec::with_capacity(text.len());
+    for c in text.chars() {
+        match (u8::try_from(c as u32), errors) {
+            (Ok(byte), _) if u32::from(byte) < end => out.push(byte),
+            (_, "ignore") => {}
+            (_, "replace") => out.push(b'?'),
+            (_, "xmlcharrefreplace") => out.extend(format!("&#{};", c as u32).bytes()),
+            (_, "backslashreplace") => out.extend(format::ascii(&c.to_string()).bytes()),
+            _ => {
+                return Err(wrong(format!("codec can't encode character {c:?}: ordinal not in range({end})")));
+            }
+        }
+    }
+    Ok(Value::bytes(out))
 }
 
 fn translate(env: &Env, s: &str, args: CallArgs) -> Outcome<String> {
@@ -497,10 +515,10 @@ fn classify(s: &str, name: &str) -> Outcome<bool> {
     let cased = |c: char| c.is_uppercase() || c.is_lowercase();
     Ok(match name {
         "isdigit" => all(|c| {
-            c.is_ascii_digit()
+            crate::vars::pyre::is_decimal(c)
                 || (c.is_numeric() && !c.is_alphabetic() && c.to_digit(10).is_none() && "²³¹".contains(c))
         }),
-        "isdecimal" => all(|c| c.is_ascii_digit()),
+        "isdecimal" => all(crate::vars::pyre::is_decimal),
         "isnumeric" => all(char::is_numeric),
         "isalpha" => all(char::is_alphabetic),
         "isalnum" => all(char::is_alphanumeric),
@@ -517,68 +535,4 @@ fn classify(s: &str, name: &str) -> Outcome<bool> {
         "isidentifier" => !s.starts_with(|c: char| c.is_numeric()) && all(|c| c.is_alphanumeric() || c == '_'),
         other => return Err(super::unknown("str", other)),
     })
-}
-
-/// Calls a method of bytes.
-pub fn call_bytes(env: &Env, bytes: &[u8], name: &str, args: CallArgs) -> Outcome<Value> {
-    let of = |v: Option<Value>| match v {
-        Some(Value::Bytes(b)) => Ok(b.to_vec()),
-        Some(v) => Err(wrong(format!("a bytes-like object is required, not '{}'", v.type_name()))),
-        None => Ok(Vec::new()),
-    };
-    match name {
-        "decode" => {
-            let [encoding, errors] = args.bind(name, ["encoding", "errors"], 0)?;
-            let encoding = encoding.map_or(Ok("utf-8".to_owned()), |e| text_of(&e))?.to_lowercase().replace('_', "-");
-            let errors = errors.map_or(Ok("strict".to_owned()), |e| text_of(&e))?;
-            match encoding.as_str() {
-                "latin-1" | "latin1" | "iso-8859-1" => {
-                    Ok(Value::str(bytes.iter().map(|b| char::from(*b)).collect::<String>()))
-                }
-                "utf-8" | "utf8" | "ascii" => match (std::str::from_utf8(bytes), errors.as_str()) {
-                    (Ok(text), _) => Ok(Value::str(text)),
-                    (Err(_), "surrogateescape") => Ok(Value::Str(Text::from_bytes(bytes))),
-                    (Err(_), "replace") => Ok(Value::str(String::from_utf8_lossy(bytes).into_owned())),
-                    (Err(_), "ignore") => Ok(Value::str(bytes.utf8_chunks().map(|c| c.valid()).collect::<String>())),
-                    (Err(e), _) => Err(wrong(format!(
-                        "'utf-8' codec can't decode byte 0x{:02x} in position {}: invalid start byte",
-                        bytes[e.valid_up_to()],
-                        e.valid_up_to()
-                    ))),
-                },
-                other => Err(wrong(format!("unknown encoding: {other}"))),
-            }
-        }
-        "hex" => Ok(Value::str(bytes.iter().map(|b| format!("{b:02x}")).collect::<String>())),
-        "startswith" | "endswith" => {
-            let [prefix] = args.bind(name, ["prefix"], 1)?;
-            let prefix = of(prefix)?;
-            Ok(Value::Bool(if name == "startswith" { bytes.starts_with(&prefix) } else { bytes.ends_with(&prefix) }))
-        }
-        "upper" => Ok(Value::bytes(bytes.to_ascii_uppercase())),
-        "lower" => Ok(Value::bytes(bytes.to_ascii_lowercase())),
-        "strip" => Ok(Value::bytes(bytes.trim_ascii())),
-        "split" => {
-            let [separator] = args.bind(name, ["sep"], 0)?;
-            let text = Text::from_bytes(bytes);
-            let separator = of(separator)?;
-            let parts: Vec<Value> = if separator.is_empty() {
-                words(text.as_str(), None, false)
-                    .into_iter()
-                    .map(|w| Value::bytes(crate::vars::text_to_bytes(w)))
-                    .collect()
-            } else {
-                let separator = Text::from_bytes(&separator);
-                text.as_str().split(separator.as_str()).map(|w| Value::bytes(crate::vars::text_to_bytes(w))).collect()
-            };
-            Ok(Value::list(parts))
-        }
-        "join" => {
-            let [items] = args.bind(name, ["iterable"], 1)?;
-            let items = items.unwrap_or_default().iterate(env)?;
-            let parts = items.into_iter().map(|v| of(Some(v))).collect::<Outcome<Vec<Vec<u8>>>>()?;
-            Ok(Value::bytes(parts.join(bytes)))
-        }
-        other => Err(super::unknown("bytes", other)),
-    }
 }

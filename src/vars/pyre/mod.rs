@@ -19,6 +19,11 @@ use engine::Search;
 use program::Program;
 pub use template::Template;
 
+/// `str.isdecimal` of one character.
+pub fn is_decimal(c: char) -> bool {
+    unicode::digit(c)
+}
+
 /// Bytes of a pattern.
 const PATTERN: usize = 64 << 10;
 /// Groups of all matches of one text together: each takes memory, whether it matched or not.

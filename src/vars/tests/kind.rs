@@ -60,7 +60,7 @@ pub fn mapping(_: &Env, value: Value, args: CallArgs) -> Outcome<bool> {
 
 pub fn sequence(_: &Env, value: Value, args: CallArgs) -> Outcome<bool> {
     no_arguments("test_sequence", args)?;
-    let text = matches!(value.defined()?, Value::Str(_) | Value::Bytes(_));
+    let text = matches!(value, Value::Str(_) | Value::Bytes(_));
     Ok(text || value.is_list_like() || value.is_mapping())
 }
 
