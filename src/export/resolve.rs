@@ -37,6 +37,9 @@ pub struct Problem {
     pub message: String,
 }
 
+/// The number of a value as it is exported, and the variables that it needs beside it.
+type Resolved = (u32, Vec<(String, u32)>);
+
 /// Resolves values, each once.
 pub struct Resolver {
     world: Rc<World>,
@@ -46,7 +49,7 @@ pub struct Resolver {
     pub finals: Vec<Rc<Data>>,
     known: HashMap<Vec<u8>, u32, RandomState>,
     /// Of values that are the same for every host: what they come to.
-    same: HashMap<ValueId, (u32, Vec<(String, u32)>), RandomState>,
+    same: HashMap<ValueId, Resolved, RandomState>,
     /// Whether a name and value make a secret.
     judged: HashMap<(u32, u32), bool, RandomState>,
     /// Lookups that depend on nothing of the host.
@@ -135,7 +138,7 @@ impl Resolver {
         std::iter::once((name, Rc::clone(&self.finals[id as usize]))).chain(beside).collect()
     }
 
-    fn rewritten(&mut self, host: u32, definition: &Definition) -> (u32, Vec<(String, u32)>) {
+    fn rewritten(&mut self, host: u32, definition: &Definition) -> Resolved {
         let data = Rc::new(self.world.inventory.value(definition.value).as_ref().clone());
         let mut calls = Vec::new();
         closure::lookups(&data, &mut calls);

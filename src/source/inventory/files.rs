@@ -64,7 +64,7 @@ impl Folder {
     }
 
     /// The files of a group or host, each with what it holds.
-    fn read(&self, name: &str) -> Result<Vec<(PathBuf, Result<Text, Error>)>, Error> {
+    fn read(&self, name: &str) -> Result<Vec<ReadFile>, Error> {
         let mut found = Vec::new();
         // A host may be a directory's path (chroots); its name is none of ours then.
         for extension in EXTENSIONS.iter().filter(|_| !name.contains('/')) {
@@ -119,6 +119,9 @@ fn directory(path: &Path, found: &mut Vec<PathBuf>, depth: usize) -> Result<(), 
     }
     Ok(())
 }
+
+/// A file, and what it holds.
+type ReadFile = (PathBuf, Result<Text, Error>);
 
 /// A variable of a file.
 struct Var {
