@@ -107,7 +107,7 @@ impl<'p> Run<'p> {
         Ok(module.into())
     }
 
-    fn tagged(&self, task: &Task, frame: &Rc<Frame<'p>>, scope: &Scope<'_, 'p>) -> bool {
+    pub(super) fn tagged(&self, task: &Task, frame: &Rc<Frame<'p>>, scope: &Scope<'_, 'p>) -> bool {
         let tags = tags(task, frame);
         let options = self.world.options;
         if tags.is_empty() && options.tags.is_empty() && options.skip_tags.is_empty() {

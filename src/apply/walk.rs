@@ -4,6 +4,7 @@ use super::Run;
 use super::frame::{Frame, Kind};
 use super::play::Current;
 use super::role::{Instance, Use, argument_spec};
+use super::scope::Scope;
 use crate::plan::{Action, Args, Block, Data, Key, Keywords, Map, Node, Origin, Plan, Span, Task};
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -60,7 +61,7 @@ impl<'p> Run<'p> {
         if self.listing() {
             return flow;
         }
-        if flow == Flow::Failed && !block.rescue.is_empty() {
+        if flow == Flow::Failed && self.any_selected(play, &block.rescue, frame) {
             self.rescued();
             flow = self.nodes(play, &block.rescue, frame);
         }
@@ -74,6 +75,25 @@ impl<'p> Run<'p> {
             Flow::Next => flow,
             other => other,
         }
+    }
+
+    /// Whether tags leave something of these nodes: a rescue without tasks is none.
+    fn any_selected(&self, play: &Current<'p>, nodes: &'p [Node], frame: &Rc<Frame<'p>>) -> bool {
+        nodes.iter().any(|node| match node {
+            Node::Task(task) => {
+                let scope = Scope::new(self, play, frame, Some(task));
+                self.tagged(task, frame, &scope)
+            }
+            Node::Block(block) => {
+                let keywords = match &block.origin {
+                    Origin::Block => Cow::Borrowed(&block.keywords),
+                    Origin::ImportTasks { params, .. } => with_vars(&block.keywords, params),
+                    Origin::ImportRole { .. } => return true,
+                };
+                let inner = Rc::new(frame.inner(Kind::Block, keywords));
+                [&block.block, &block.rescue, &block.always].iter().any(|list| self.any_selected(play, list, &inner))
+            }
+        })
     }
 
     /// A rescue takes a failure over: it counts as rescued, and its traces become variables.
