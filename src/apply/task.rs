@@ -284,7 +284,7 @@ impl<'p> Run<'p> {
         if let Some(name) = &task.register {
             let (mut host, result) = (self.host.borrow_mut(), Data::Map(done.registered()));
             match Self::module_of(task) {
-                "ansible.builtin.include_vars" => host.register_own(name, result),
+                "ansible.builtin.include_vars" | "ansible.builtin.set_fact" => host.register_own(name, result),
                 _ => host.register(name, result),
             }
         }

@@ -1,6 +1,6 @@
 //! `ansible.builtin.template`: renders a template of the role, then does what copy does.
 
-use super::copy::{Copy, Source, not_found};
+use super::copy::{Copy, Source, not_found, unreadable};
 use super::params::{Params, map, text};
 use super::{Context, Failure, Outcome, paths};
 use crate::plan::{Clock, Data, Map, Timestamp};
@@ -16,7 +16,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     let src = args.text("src").unwrap_or_default();
     let dest = PathBuf::from(args.os("dest").unwrap_or_default());
     let path = ctx.files.find("templates", &src).map_err(|tried| not_found(&src, &tried))?;
-    let template = ctx.files.read_plain(&path).map_err(|e| Failure::new(format!("could not find src={path}, {e}")))?;
+    let template = ctx.files.read_plain(&path).map_err(|e| unreadable(&path, &e))?;
     if std::str::from_utf8(&template).is_err() {
         return Err(Failure::new("Template source files must be utf-8 encoded"));
     }

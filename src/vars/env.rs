@@ -111,6 +111,8 @@ pub(super) struct Shared {
     /// Counts what must not be remembered.
     pub(super) impure: Cell<u64>,
     scopes_made: Cell<usize>,
+    /// How many operands of `unvault` are being evaluated.
+    pub(super) shut: Cell<usize>,
     kept: RefCell<Vec<Rc<Scope>>>,
     hosts: RefCell<HashMap<String, Host, Hashing>>,
     stack: usize,
@@ -189,6 +191,7 @@ impl<'t> Env<'t> {
             path: RefCell::default(),
             impure: Cell::new(0),
             scopes_made: Cell::new(0),
+            shut: Cell::new(0),
             kept: RefCell::default(),
             hosts: RefCell::default(),
             stack: stack_pointer(),

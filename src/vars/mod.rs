@@ -115,6 +115,10 @@ pub trait Files {
         if !vault::is_sealed(&bytes) {
             return Ok(bytes);
         }
+        if self.vault().is_none_or(Vault::is_empty) {
+            let message = format!("A vault password or secret must be specified to decrypt {path}");
+            return Err(std::io::Error::other(message));
+        }
         vault::opened(self.vault(), &bytes).map_err(|why| std::io::Error::other(format!("{path}: {why}")))
     }
     /// A file of variables: decrypted, and its values remembered as secrets, if Ansible Vault encrypted it.

@@ -122,10 +122,29 @@ impl<'t> Env<'t> {
 
     /// The value of stored data, what Ansible Vault encrypted opened; nothing is templated.
     pub(super) fn read(&self, data: &crate::plan::Data) -> Outcome<Value> {
-        Ok(match super::vault::unsealed(self.files, data)? {
-            Some(open) => Value::from_data(&open),
-            None => Value::from_data(data),
+        Ok(match super::vault::unsealed(self.files, data) {
+            Ok(Some(open)) => Value::from_data(&open),
+            Err(_) if self.shared.shut.get() > 0 && matches!(data, crate::plan::Data::Vault(_)) => {
+                // For this one use.
+                self.note_impure();
+                Value::from_foreign(data)
+            }
+            Err(why) => return Err(why),
+            Ok(None) => Value::from_data(data),
         })
+    }
+
+    /// Evaluates what a filter takes. An envelope that nobody here can open stays shut for `unvault`, which is given
+    /// the password.
+    pub(super) fn operand<T>(&self, filter: &str, inner: impl FnOnce() -> T) -> T {
+        if !cfg!(feature = "builder") || super::registry::short_name(filter) != "unvault" {
+            return inner();
+        }
+        let shut = &self.shared.shut;
+        shut.set(shut.get() + 1);
+        let value = inner();
+        shut.set(shut.get() - 1);
+        value
     }
 
     /// Runs `inner` as the evaluation of a variable; a variable that leads back to itself is an error with the path.

@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 MODULES = {
-    "ansible.builtin": """assemble assert blockinfile command copy cron debug fail fetch file find gather_facts
+    "ansible.builtin": """assemble assert blockinfile command copy cron debug fail file find gather_facts
         get_url getent group hostname include_vars iptables known_hosts lineinfile package_facts pause ping raw replace script service
         service_facts set_fact set_stats setup shell slurp stat systemd_service tempfile template unarchive uri user
         validate_argument_spec wait_for wait_for_connection""".split(),
@@ -24,7 +24,11 @@ MODULES = {
     "community.general": "ini_file modprobe timezone".split(),
 }
 # Only `apply` runs these, and the executor of a node knows nothing of them.
-HERE = {"ansible.builtin": "add_host apt async_status dnf group_by package".split(), "ansible.posix": ["at"]}
+HERE = {
+    "ansible.builtin": "add_host apt async_status dnf fetch group_by package".split(),
+    "ansible.posix": ["at"],
+    "community.general": "filesize filesystem".split(),
+}
 ALIASES = {"ansible.builtin.dnf": ["ansible.builtin.yum", "yum"], "ansible.builtin.systemd_service": ["ansible.builtin.systemd", "systemd"]}
 # Free-form text is no parameter of the argument spec.
 FREE_FORM = {"command", "shell", "script", "raw", "include_vars"}
@@ -66,6 +70,10 @@ CORRECTIONS = {
     # The action plugins look themselves, and say it in words of their own.
     ("add_host", "name"): {"required": False},
     ("group_by", "key"): {"required": False},
+    # A set, in whatever order Python has it that time.
+    ("filesystem", "fstype"): {
+        "choices": "bcachefs btrfs ext2 ext3 ext4 ext4dev f2fs lvm ocfs2 reiserfs swap ufs vfat xfs".split()
+    },
     ("group_by", "parents"): {"default": ["all"]},
 }
 # Internal parameters that playbooks give all the same.

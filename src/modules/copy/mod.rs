@@ -96,11 +96,20 @@ pub fn not_found(name: &str, tried: &[String]) -> Failure {
     ))
 }
 
+/// What Ansible says of a file that was found and can't be had.
+pub fn unreadable(path: &str, e: &std::io::Error) -> Failure {
+    match e.kind() {
+        // It says itself what it is.
+        std::io::ErrorKind::Other => Failure::new(e.to_string()),
+        _ => Failure::new(format!("could not find src={path}, {e}")),
+    }
+}
+
 /// A file of the role.
 fn read_source(ctx: &Context, args: &Args, path: &str, name: PathBuf) -> Result<Source, Failure> {
     let plain = args.choice("decrypt").unwrap_or(true);
-    let read = if plain { ctx.files.read_plain(path) } else { ctx.files.read(path) };
-    let bytes = read.map_err(|e| Failure::new(format!("could not find src={path}, {e}")))?;
+    let bytes = if plain { ctx.files.read_plain(path) } else { ctx.files.read(path) };
+    let bytes = bytes.map_err(|e| unreadable(path, &e))?;
     let mode = ctx.files.mode(path).unwrap_or(0o644);
     Ok(Source { bytes, path: path.to_owned(), name, mode, inline: false })
 }

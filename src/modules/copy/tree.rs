@@ -107,9 +107,10 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Lists what is below `path`; `around` are the directories that lead there.
+    /// Lists what is below `path`, what is in it before what is deeper; `around` are the directories that lead there.
     fn gather(&self, path: &str, name: &Path, found: &mut Found, around: &[(u64, u64)]) -> Result<(), Failure> {
         let unreadable = |e: std::io::Error| Failure::new(format!("reading the directory {path}: {e}"));
+        let mut deeper = Vec::new();
         for (entry, is_directory) in self.ctx.files.list(path).map_err(unreadable)? {
             let (below, called) = (format!("{path}/{entry}"), joined(name, entry.as_bytes()));
             let node = self.ctx.files.node(&below);
@@ -126,7 +127,7 @@ impl Walk<'_> {
                     if around.len() > DEPTH || called.components().count() > DEPTH {
                         return Err(Failure::new(format!("{path} lies more than {DEPTH} directories deep")));
                     }
-                    self.gather(&real(), &called, found, &around)?;
+                    deeper.push((real(), called, around));
                 }
                 _ if is_file() => found.files.push((if link.is_some() { real() } else { below }, called)),
                 Some(target) => found.links.push((target, called)),
@@ -136,6 +137,6 @@ impl Walk<'_> {
                 return Err(Failure::new(format!("{path} has too many files")));
             }
         }
-        Ok(())
+        deeper.iter().try_for_each(|(path, name, around)| self.gather(path, name, found, around))
     }
 }

@@ -7,6 +7,7 @@ use crate::plan::limits::EXPORT_FILE;
 use crate::plan::{Data, Map};
 use crate::spec::Args;
 use crate::sys::file::{Look, read_bounded, replace};
+use crate::sys::identity::as_ourselves;
 use std::path::{Component, Path, PathBuf};
 
 /// Runs the module.
@@ -35,17 +36,23 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
         Ok(content) => content,
         Err(e) => return missing(&format!("reading {}: {e}", source.display()), Map::default()),
     };
-    let dest = destination(ctx, args, &source)?;
-    let (checksum, md5) = (digest::sha1(&content), digest::md5(&content));
+    // The file is the task's user's to read, the copy this program's to keep.
+    as_ourselves(|| keep(ctx, args, &source, &content))
+}
+
+/// Puts the content where the copy goes.
+fn keep(ctx: &Context, args: &Args, source: &Path, content: &[u8]) -> Result<Outcome, Failure> {
+    let dest = destination(ctx, args, source)?;
+    let (checksum, md5) = (digest::sha1(content), digest::md5(content));
     let common = [("md5sum", text(md5)), ("dest", paths::shown(&dest)), ("checksum", text(&checksum))];
     let mut result = map(common);
-    if crate::sys::file::holds(&dest, &content) {
-        result.insert(Data::str("file"), paths::shown(&source));
+    if crate::sys::file::holds(&dest, content) {
+        result.insert(Data::str("file"), paths::shown(source));
         return Ok(Outcome { result, ..Outcome::default() });
     }
     let failed = |e: std::io::Error| Failure::new(format!("Failed to fetch the file: {e}"));
     std::fs::create_dir_all(paths::dirname(&dest)).map_err(failed)?;
-    Look::of_or_fresh(&dest).and_then(|look| replace(&dest, &content, &look)).map_err(failed)?;
+    Look::of_or_fresh(&dest).and_then(|look| replace(&dest, content, &look)).map_err(failed)?;
     result.insert(Data::str("remote_md5sum"), Data::Null);
     result.insert(Data::str("remote_checksum"), text(checksum));
     let changes = vec![change("content", dest.to_string_lossy())];

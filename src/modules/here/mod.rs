@@ -4,6 +4,8 @@
 mod async_status;
 mod at;
 mod fetch;
+mod filesize;
+mod filesystem;
 mod inventory;
 mod package;
 
@@ -29,6 +31,8 @@ fn find(name: &str) -> Option<Run> {
         "ansible.builtin.apt" => package::apt,
         "ansible.builtin.dnf" => package::dnf,
         "ansible.builtin.package" => package::any,
+        "community.general.filesize" => filesize::run,
+        "community.general.filesystem" => filesystem::run,
         _ => return None,
     };
     Some(run)

@@ -330,7 +330,12 @@ impl Wanted<'_> {
     /// Remounts; where the file system cannot, unmounts and mounts.
     fn remount(&self) -> Result<(i32, String), Failure> {
         let with_options = self.state == "remounted" && self.entry.opts != "defaults";
-        let options = if with_options { format!("remount,{}", self.entry.opts) } else { "remount".to_owned() };
+        let options = match with_options {
+            true => format!("remount,{}", self.entry.opts),
+            // Else older commands would change the file system that the directory lies on, and all of it.
+            false if self.is_bind() => "remount,bind".to_owned(),
+            false => "remount".to_owned(),
+        };
         let mut argv = vec![exec::program(self.ctx, "mount")?, "-o".into(), options.into()];
         self.source_args(&mut argv);
         argv.push(self.entry.name.clone().into());
@@ -349,6 +354,10 @@ impl Wanted<'_> {
             (0, _) => self.mount(),
             failed => Ok(failed),
         }
+    }
+
+    fn is_bind(&self) -> bool {
+        self.entry.opts.split(',').any(|option| matches!(option, "bind" | "rbind"))
     }
 
     fn finish(self, boot: bool, warnings: &[String]) -> Outcome {

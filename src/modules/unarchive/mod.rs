@@ -81,7 +81,7 @@ fn from_role(ctx: &Context, args: &Args, named: &OsString) -> Result<Private, Fa
     let found = ctx.files.find("files", &named).map_err(|tried| super::copy::not_found(&named, &tried))?;
     let plain = args.choice("decrypt").unwrap_or(true);
     let bytes = if plain { ctx.files.read_plain(&found) } else { ctx.files.read(&found) };
-    Private::new(ctx, &bytes.map_err(|e| Failure::new(format!("reading {found}: {e}")))?, "source")
+    Private::new(ctx, &bytes.map_err(|e| super::copy::unreadable(&found, &e))?, "source")
 }
 
 /// An archive that can be read and is not empty.

@@ -74,7 +74,7 @@ impl Eval<'_, '_> {
                 (false, None) => Ok(Value::lenient_undefined()),
             },
             Kind::Filter(e, name, args) => {
-                let value = one(e)?;
+                let value = self.env.operand(name, || one(e))?;
                 self.env.filter(name, value, self.arguments(args)?)
             }
             Kind::Test(e, name, args) => {

@@ -4,7 +4,7 @@
 use super::args::{flag, given, unless_none};
 use crate::vars::vault::cipher::{Envelope, Fault, seal};
 use crate::vars::vault::is_sealed;
-use crate::vars::{CallArgs, Env, Outcome, TemplateError, Text, Value, crypt};
+use crate::vars::{CallArgs, Env, Object, Outcome, TemplateError, Text, Value, crypt};
 
 const DEFAULT_LABEL: &str = "filter_default";
 const PARAMETERS: [&str; 5] = ["secret", "salt", "vault_id", "wrap_object", "vaultid"];
@@ -14,6 +14,7 @@ fn bytes(value: &Value, complaint: &str) -> Outcome<Vec<u8>> {
     match value.defined()? {
         Value::Str(text) => Ok(text.to_bytes()),
         Value::Bytes(bytes) => Ok(bytes.to_vec()),
+        Value::Object(object) if object.type_name() == WRAPPED => Ok(object.repr().into_bytes()),
         other => Err(TemplateError::other(format!("{complaint} <class '{}'>", other.type_name()))),
     }
 }
@@ -30,14 +31,26 @@ pub fn vault(_: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
     let [secret, salt, id, wrap, old] = args.bind("do_vault", PARAMETERS, 1)?;
     let secret = bytes(&given(secret), "Secret passed is required to be a string, instead we got:")?;
     let text = bytes(&value, "Can only vault strings, instead we got:")?;
-    if flag(wrap)? {
-        return Err(TemplateError::other("wrap_object gives Python's own object, which there is none of here"));
-    }
     let salt = match unless_none(salt) {
         Some(salt) => bytes(&salt, "The salt must be text, instead we got:")?,
         None => crypt::random_salt(32).map_err(|e| TemplateError::other(format!("drawing a salt: {e}")))?.into_bytes(),
     };
-    Ok(Value::from(seal(&text, &secret, &salt, &label(id, old)?)))
+    let envelope = seal(&text, &secret, &salt, &label(id, old)?);
+    Ok(if flag(wrap)? { Value::object(Wrapped(envelope)) } else { Value::from(envelope) })
+}
+
+/// An envelope as `wrap_object` gives it: text, by another name.
+struct Wrapped(String);
+
+const WRAPPED: &str = "AnsibleVaultEncryptedUnicode";
+
+impl Object for Wrapped {
+    fn type_name(&self) -> &'static str {
+        WRAPPED
+    }
+    fn repr(&self) -> String {
+        self.0.clone()
+    }
 }
 
 pub fn unvault(_: &Env, value: Value, args: CallArgs) -> Outcome<Value> {

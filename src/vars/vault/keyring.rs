@@ -150,6 +150,10 @@ impl Keyring {
 }
 
 impl Vault for Keyring {
+    fn is_empty(&self) -> bool {
+        self.passwords.is_empty()
+    }
+
     fn open(&self, envelope: &[u8]) -> Result<Vec<u8>, String> {
         if let Some(known) = self.opened.borrow().get(envelope) {
             return Ok(known.clone());

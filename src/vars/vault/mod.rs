@@ -19,6 +19,8 @@ const HEADER: &[u8] = b"$ANSIBLE_VAULT;";
 
 /// Opens envelopes.
 pub trait Vault: std::fmt::Debug {
+    /// Whether there is no password to try.
+    fn is_empty(&self) -> bool;
     /// The text in an envelope; else why nobody here can read it.
     fn open(&self, envelope: &[u8]) -> Result<Vec<u8>, String>;
     /// The filters that only those who hold passwords have.

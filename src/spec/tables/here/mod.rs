@@ -8,6 +8,8 @@ mod async_status;
 mod at;
 mod dnf;
 mod fetch;
+mod filesize;
+mod filesystem;
 mod group_by;
 mod package;
 
@@ -19,6 +21,8 @@ pub(in crate::spec) static HERE: &[&ModuleSpec] = &[
     &at::SPEC,
     &dnf::SPEC,
     &fetch::SPEC,
+    &filesize::SPEC,
+    &filesystem::SPEC,
     &group_by::SPEC,
     &package::SPEC,
 ];
