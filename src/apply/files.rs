@@ -6,6 +6,8 @@ use super::frame::Frame;
 use crate::plan::{FileRef, SOURCE_ROOT, limits};
 use crate::sys::identity::as_ourselves;
 use crate::sys::order;
+#[cfg(feature = "builder")]
+use crate::vars::Configuration;
 use crate::vars::{FileNode, Files, Vault};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
@@ -135,6 +137,11 @@ impl Files for TaskFiles<'_, '_> {
         Ok(names)
     }
 
+    #[cfg(feature = "builder")]
+    fn configuration(&self) -> Option<&dyn Configuration> {
+        self.run.world.options.configuration.as_deref()
+    }
+
     fn vault(&self) -> Option<&dyn Vault> {
         self.run.world.options.vault.as_deref()
     }
@@ -184,6 +191,11 @@ impl Files for OurFiles<'_> {
 
     fn list(&self, path: &str) -> io::Result<Vec<(String, bool)>> {
         as_ourselves(|| self.0.list(path))
+    }
+
+    #[cfg(feature = "builder")]
+    fn configuration(&self) -> Option<&dyn Configuration> {
+        self.0.configuration()
     }
 
     fn vault(&self) -> Option<&dyn Vault> {

@@ -63,6 +63,7 @@ impl<'p> Run<'p> {
             vars: optional(&from.vars)?,
             defaults: optional(&from.defaults)?,
             handlers: optional(&from.handlers)?,
+            unchecked: from.unchecked,
         };
         Ok((text(name)?, from))
     }

@@ -365,15 +365,24 @@ impl<'p> Run<'p> {
                 raw.extend(with.iter().map(|(k, v)| (k.clone(), v.clone())));
             }
         }
-        let mut args = Map::default();
+        let (mut args, mut handed_on) = (Map::default(), Map::default());
         for defaults in module_defaults(task, frame) {
             let Data::Map(defaults) = templar.value(&defaults).map_err(wrong)? else { continue };
             for (name, values) in &defaults {
-                let own = name.as_str().and_then(self.world.modules).is_some_and(|m| m.spec.name == spec.name);
-                if let (true, Some(values)) = (own, values.as_map()) {
-                    args.extend(values.iter().map(|(k, v)| (k.clone(), v.clone())));
+                let Some(module) = name.as_str().and_then(self.world.modules) else { continue };
+                let pairs = values.as_map().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone()));
+                if module.spec.name == spec.name {
+                    args.extend(pairs);
+                } else if spec.name == "ansible.builtin.service"
+                    && module.spec.name == "ansible.builtin.systemd_service"
+                {
+                    handed_on.extend(pairs);
                 }
             }
+        }
+        // The defaults of the module that does the work count least.
+        for (name, value) in handed_on {
+            args.entry(name).or_insert(value);
         }
         for (name, value) in &raw {
             let untemplated = spec

@@ -42,6 +42,8 @@ pub use {later::Later, later::Standing, several::Addition, several::Seen};
 use crate::modules::{self, facts::Facts};
 use crate::plan::{Map, Plan, Play};
 use crate::sys::command::Runner;
+#[cfg(feature = "builder")]
+use crate::vars::Configuration;
 use crate::vars::{Files, Templar, Variables, Vault};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -127,6 +129,9 @@ pub struct Options {
     /// The user that tasks become which do not say so: `--become`.
     #[cfg(feature = "builder")]
     pub become_user: Option<String>,
+    /// Ansible's settings, for the `config` lookup.
+    #[cfg(feature = "builder")]
+    pub configuration: Option<Rc<dyn Configuration>>,
     /// Who opens what Ansible Vault encrypted; nobody on a node.
     pub vault: Option<Rc<dyn Vault>>,
     /// `jinja2_native`: what templates give keeps its type.

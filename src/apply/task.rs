@@ -12,6 +12,7 @@ use super::walk::Flow;
 use crate::modules::Origin;
 use crate::plan::status::TaskReport;
 use crate::plan::{Action, Data, Map, Meta, Span, Task, limits};
+use crate::vars::glob_matches;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -39,9 +40,10 @@ impl<'p> Run<'p> {
         let title = self.title(task, frame, &scope);
         if self.waiting.get() {
             let wanted = self.world.options.start_at.as_deref().unwrap_or_default();
+            let is_wanted = |name: &str| name == wanted || glob_matches(wanted, name);
             let full = title.role.as_ref().map(|r| format!("{r} : {}", title.name));
-            if title.name != wanted
-                && full.as_deref() != Some(wanted)
+            if !is_wanted(&title.name)
+                && !full.as_deref().is_some_and(is_wanted)
                 && !matches!(task.action, Action::IncludeTasks { .. } | Action::IncludeRole { .. })
             {
                 return Flow::Next;

@@ -142,13 +142,16 @@ impl<'p> Run<'p> {
 
     /// The task that Ansible puts before a role with an argument specification.
     fn validate_arguments(&self, play: &Current<'p>, role: &Rc<Instance<'p>>, frame: &Rc<Frame<'p>>) -> Flow {
-        let Some(spec) = argument_spec(role) else { return Flow::Next };
+        let Some(spec) = argument_spec(role).filter(|_| !role.from.unchecked) else { return Flow::Next };
         let entry = super::role::stem(role.from.tasks.as_deref().unwrap_or("main"));
         let about = spec.get("short_description").and_then(Data::as_str).map(|d| format!(" - {d}")).unwrap_or_default();
         let mut context = Map::default();
+        // A collection's role is named without it here.
+        let name = role.role.name.as_str();
+        let name = role.role.collection.as_ref().and_then(|_| name.rsplit('.').next()).unwrap_or(name);
         for (key, value) in [
             ("type", "role"),
-            ("name", role.role.name.as_str()),
+            ("name", name),
             ("argument_spec_name", entry),
             ("path", &self.source_path(&role.role.path)),
         ] {

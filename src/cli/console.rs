@@ -1,5 +1,6 @@
 //! The output of `apply`: what ansible-playbook's default callback prints, line for line where scripts look at it.
 
+use super::stats::Stats;
 use crate::apply::{Event, Listener, Outcome, TaskStart, diff::unified};
 use crate::modules::ALWAYS_SHOWN;
 use crate::plan::status::Recap;
@@ -20,6 +21,8 @@ pub struct Console<'a> {
     diff: bool,
     /// What must not be shown of results and differences.
     keyring: Rc<Keyring>,
+    /// What `set_stats` collects, where it is shown.
+    stats: Option<Stats>,
     /// The first write that failed; nothing is printed after it.
     error: Option<io::Error>,
 }
@@ -38,6 +41,7 @@ impl<'a> Console<'a> {
             verbosity: 0,
             diff: false,
             keyring: Rc::default(),
+            stats: None,
             error: None,
         }
     }
@@ -67,6 +71,18 @@ impl<'a> Console<'a> {
             ));
         }
         self.line("");
+        let stats = self.stats.as_ref().map(Stats::lines).unwrap_or_default();
+        if !stats.is_empty() {
+            self.banner("CUSTOM STATS: ");
+            stats.iter().for_each(|line| self.line(&self.keyring.masked(line)));
+            self.line("");
+        }
+    }
+
+    /// `show_custom_stats`.
+    pub fn with_stats(mut self) -> Console<'a> {
+        self.stats = Some(Stats::default());
+        self
     }
 
     /// `-v` and `--diff`.
@@ -184,6 +200,9 @@ impl Listener for Console<'_> {
     }
 
     fn result(&mut self, event: &Event) {
+        if let (Some(stats), Some(Data::Map(returned))) = (&mut self.stats, event.result.get(&Key("ansible_stats"))) {
+            stats.add(&self.host, returned);
+        }
         self.differences(event);
         let host = match event.delegated {
             Some(name) => format!("{} -> {name}", self.host),

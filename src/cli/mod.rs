@@ -23,6 +23,7 @@ mod origin;
 mod reexport;
 mod render;
 mod serve;
+mod stats;
 mod status;
 mod tour;
 mod ui;

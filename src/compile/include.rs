@@ -28,6 +28,11 @@ const ROLE_OPTIONS: &[&str] = &[
     "vars_from",
 ];
 
+/// `rolespec_validate: false`.
+fn unchecked(named: &Named) -> bool {
+    named.arg("rolespec_validate").is_some_and(|given| spec::boolean(given) == Ok(false))
+}
+
 impl Compiler<'_> {
     pub(super) fn import_tasks(
         &mut self,
@@ -106,6 +111,7 @@ impl Compiler<'_> {
             vars: text(self, "vars_from"),
             defaults: text(self, "defaults_from"),
             handlers: text(self, "handlers_from"),
+            unchecked: unchecked(named),
         };
         let role = self.use_role(scope, name_node, &name, &from)?;
         let once = named.arg("allow_duplicates").is_some_and(|d| spec::boolean(d) == Ok(false));
@@ -133,6 +139,7 @@ impl Compiler<'_> {
             vars: named.arg("vars_from").cloned(),
             defaults: named.arg("defaults_from").cloned(),
             handlers: named.arg("handlers_from").cloned(),
+            unchecked: unchecked(named),
         };
         for option in ["tasks_from", "vars_from", "defaults_from", "handlers_from", "public"] {
             if named.arg(option).is_some() {
@@ -145,6 +152,7 @@ impl Compiler<'_> {
             vars: literal(&from.vars),
             defaults: literal(&from.defaults),
             handlers: literal(&from.handlers),
+            unchecked: from.unchecked,
         };
         if is_template(&name) {
             self.template(scope, name_node, &name);

@@ -231,6 +231,8 @@ impl Compiler<'_> {
             let scope = Scope { file, ..scope.clone() };
             match root.get("argument_specs") {
                 Some(specs) => self.argument_specs(&scope, specs),
+                // Ansible takes an empty file for none.
+                None if root.data().is_null() => {}
                 None => self.error(&scope, &root, Code::WRONG_TYPE, "`argument_specs` is missing at the top"),
             }
         }

@@ -2,7 +2,7 @@
 
 use super::attributes::{AttrDiff, Wanted, described};
 use super::copy::{Copy, Source, not_found};
-use super::install::{Install, refused_in_words};
+use super::install::{Install, refused_in_words, unsafe_writes};
 use super::params::{Params, map, text};
 use super::{Context, Failure, Outcome, digest, paths};
 use crate::plan::limits::RENDERED;
@@ -207,7 +207,7 @@ fn install(ctx: &Context, args: &Args, content: &[u8]) -> Result<Outcome, Failur
             wanted: &wanted,
             validate: args.text("validate").filter(|v| !v.is_empty()),
             backup: args.flag("backup") && existed,
-            unsafe_writes: args.flag("unsafe_writes"),
+            unsafe_writes: unsafe_writes(ctx, args),
             refused: refused_in_words,
         };
         let installed = install.run(ctx, &mut &content[..])?;

@@ -2,7 +2,7 @@
 //! file's attributes, and say all of it in the way they do.
 
 use super::attributes::{AttrDiff, Wanted, described};
-use super::install::{Install, refused_in_words};
+use super::install::{Install, refused_in_words, unsafe_writes};
 use super::params::{Params, failure, int, map, output_text, text};
 use super::{Change, Context, Diff, Failure, difference, paths};
 use crate::plan::limits::RENDERED;
@@ -110,7 +110,7 @@ impl<'a> Edit<'a> {
             wanted: &wanted,
             validate: self.args.text("validate").filter(|v| !v.is_empty()),
             backup: false,
-            unsafe_writes: self.args.flag("unsafe_writes"),
+            unsafe_writes: unsafe_writes(self.ctx, self.args),
             refused: refused_in_words,
         }
         .run_with_backup(self.ctx, &mut &after[..], self.args.flag("backup").then_some(&self.path))

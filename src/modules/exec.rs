@@ -153,7 +153,7 @@ fn variable_name(rest: &[u8]) -> Option<(&[u8], usize)> {
 }
 
 /// A variable of the environment in which the task runs.
-fn variable(ctx: &Context, name: &[u8]) -> Option<Vec<u8>> {
+pub fn variable(ctx: &Context, name: &[u8]) -> Option<Vec<u8>> {
     if let Some((_, value)) = ctx.environment.iter().rev().find(|(k, _)| k.as_bytes() == name) {
         return Some(value.as_bytes().to_vec());
     }

@@ -2,7 +2,7 @@
 
 use super::attributes::{AttrDiff, Wanted, add_path_info, described};
 use super::download::{self, Fault, Fetch};
-use super::install::{Install, refused_in_words};
+use super::install::{Install, refused_in_words, unsafe_writes};
 use super::params::{Params, failure, int, map, text};
 use super::private::Private;
 use super::{Context, Failure, Outcome, digest, paths};
@@ -238,7 +238,7 @@ impl Task<'_> {
             wanted: &wanted,
             validate: None,
             backup: self.args.flag("backup"),
-            unsafe_writes: self.args.flag("unsafe_writes"),
+            unsafe_writes: unsafe_writes(self.ctx, self.args),
             refused: refused_in_words,
         };
         if let Some(backup) = install.run(self.ctx, &mut &content[..])?.backup {

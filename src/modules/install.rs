@@ -3,8 +3,10 @@
 
 use super::attributes::{self, AttrDiff, Wanted};
 use super::exec::{self, Ran};
-use super::params::text;
+use super::params::{Params, text};
 use super::{Context, Failure, words};
+use crate::plan::{Data, Key};
+use crate::spec::Args;
 use crate::sys::clock;
 use crate::sys::file::{Look, Staged};
 use std::ffi::OsString;
@@ -39,6 +41,15 @@ pub struct Installed {
     pub diff: AttrDiff,
 }
 
+/// Whether a file that cannot be replaced may be overwritten: `unsafe_writes`, else what the environment says.
+pub fn unsafe_writes(ctx: &Context, args: &Args) -> bool {
+    if args.flag("unsafe_writes") || ctx.raw.contains_key(&Key("unsafe_writes")) {
+        return args.flag("unsafe_writes");
+    }
+    let word = exec::variable(ctx, b"ANSIBLE_UNSAFE_WRITES").map(|word| String::from_utf8_lossy(&word).into_owned());
+    word.is_some_and(|word| crate::spec::boolean(&Data::str(word)) == Ok(true))
+}
+
 impl Install<'_> {
     /// Puts `content` in place. On any failure the old file is as it was.
     pub fn run(&self, ctx: &Context, content: &mut dyn Read) -> Result<Installed, Failure> {
@@ -63,7 +74,12 @@ impl Install<'_> {
         let mut diff = AttrDiff::default();
         let look = self.wanted.look(ctx, &base, &mut diff).map_err(|f| attributes::with_path_info(ctx, f))?;
         let attributes = look != base;
-        let mut staged = Staged::beside(path).map_err(could_not)?;
+        let mut staged = match Staged::beside(path) {
+            // The directory takes no new file, but the old one may be written.
+            Err(_) if self.unsafe_writes && existed => Staged::apart_from(path),
+            staged => staged,
+        }
+        .map_err(could_not)?;
         staged.fill(content).map_err(could_not)?;
         if let Some(command) = &self.validate {
             staged.dress(&look).map_err(could_not)?;

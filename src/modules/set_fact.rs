@@ -1,7 +1,7 @@
 //! `set_fact`: variables of this host; `set_stats`: figures for the recap, which a single node only reports;
 //! `ping` and `wait_for_connection`, which a node answers itself.
 
-use super::params::{Params, int, plain, text, truth};
+use super::params::{Params, int, plain, text};
 use super::{Context, Failure, Outcome};
 use crate::plan::{Data, Map, limits};
 use crate::spec::Args;
@@ -31,7 +31,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
 /// Runs `set_stats`: the data is checked and reported; there is no recap to add it to.
 pub fn set_stats(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     let given = match args.get("data") {
-        None => Map::default(),
+        None | Some(Data::Null) => Map::default(),
         Some(Data::Map(data)) => data.clone(),
         Some(_) => return Err(Failure::new("The 'data' option needs to be a dictionary/hash")),
     };
@@ -39,7 +39,9 @@ pub fn set_stats(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     for (key, value) in &given {
         data.insert(Data::str(name_of(ctx, key)?), value.clone());
     }
-    let flag = |name: &str, default: bool| Data::Bool(args.get(name).map_or(default, truth));
+    let flag = |name: &str, default: bool| {
+        Data::Bool(args.get(name).map_or(default, |given| crate::spec::boolean(given).unwrap_or(false)))
+    };
     let stats = super::params::map([
         ("data", Data::Map(data)),
         ("per_host", flag("per_host", false)),

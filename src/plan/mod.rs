@@ -156,6 +156,9 @@ pub struct From {
     /// `handlers_from`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handlers: Option<String>,
+    /// `rolespec_validate: false`: the role's argument specification is not heeded.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unchecked: bool,
 }
 
 /// A role: its files by stem (`main` is the default of each kind).
@@ -342,6 +345,9 @@ pub struct IncludeFrom {
     pub defaults: Option<Data>,
     /// `handlers_from`.
     pub handlers: Option<Data>,
+    /// `rolespec_validate: false`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unchecked: bool,
 }
 
 /// The actions of `meta`.

@@ -81,6 +81,9 @@ const ACTIONS_WORDS: &[(&str, &str)] = &[
     ("ansible.builtin.unarchive", "src (or content) and dest are required"),
 ];
 
+/// Actions that name their unknown options in words of their own.
+const STRICT_ACTIONS: [&str; 5] = ["assert", "fail", "group_by", "set_stats", "wait_for_connection"];
+
 /// Checks `given` against `spec`; all problems at once, in the order in which Ansible would find them.
 pub fn check(spec: &'static ModuleSpec, given: &Map) -> Result<Args, Vec<Problem>> {
     let (map, problems) = Checker { spec, open: &|_| false }.run(given);
@@ -121,6 +124,7 @@ impl Checker<'_> {
     /// Aliases resolved, unknown names reported.
     fn canonical(&self, given: &Map, params: &[&'static Param], problems: &mut Vec<Problem>) -> Map {
         let (map, unknown) = resolve(given, params.iter().copied());
+        let action = self.spec.name.strip_prefix("ansible.builtin.").filter(|name| STRICT_ACTIONS.contains(name));
         let mut map: Map = map;
         for (name, value) in unknown {
             let known = name == "_raw_params" && self.spec.free_form;
@@ -139,7 +143,10 @@ impl Checker<'_> {
                 "ansible.builtin.shell" => "shell",
                 name => name,
             };
-            let message = format!("Unsupported parameters for ({module}) module: {name}");
+            let message = match action {
+                Some(action) => format!("Invalid options for {action}: {name}"),
+                None => format!("Unsupported parameters for ({module}) module: {name}"),
+            };
             problems.push(Problem {
                 param: name,
                 message,
@@ -168,7 +175,10 @@ impl Checker<'_> {
         let words = ACTIONS_WORDS.iter().find(|(module, _)| *module == self.spec.name).map(|(_, words)| *words);
         // An action looks at values, a module at what was given at all.
         let given = |p: &Param| map.get(&Key(p.name)).is_some_and(|v| words.is_none() || !v.is_null());
-        let missing: Vec<&str> = params.iter().filter(|p| p.required && !given(p)).map(|p| p.name).collect();
+        let mut missing: Vec<&str> = Vec::new();
+        for param in params.iter().filter(|p| p.required && !given(p)) {
+            missing.insert(missing.partition_point(|name| *name < param.name), param.name);
+        }
         if missing.is_empty() {
             return;
         }

@@ -2,6 +2,7 @@
 //! one has its owner, mode and SELinux context before it has its name.
 
 use super::selinux;
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid};
@@ -122,6 +123,13 @@ impl Staged {
         Ok(Staged { path, target: target.to_owned(), file, done: false })
     }
 
+    /// The same in the directory for temporary files, from where it can only be written over its target.
+    pub fn apart_from(target: &Path) -> io::Result<Staged> {
+        let name = target.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::IsADirectory))?;
+        let (path, file) = create_beside(&std::env::temp_dir().join(name))?;
+        Ok(Staged { path, target: target.to_owned(), file, done: false })
+    }
+
     /// Where it lies until it is committed, for programs that check it first.
     pub fn path(&self) -> &Path {
         &self.path
@@ -164,8 +172,10 @@ impl Staged {
     pub fn try_commit(mut self) -> io::Result<Option<Staged>> {
         match self.rename() {
             Ok(()) => Ok(None),
-            Err(e) if matches!(e.raw_os_error(), Some(nix::libc::EBUSY | nix::libc::ETXTBSY)) => Ok(Some(self)),
-            Err(e) => Err(e),
+            Err(e) => match Errno::from_raw(e.raw_os_error().unwrap_or_default()) {
+                Errno::EBUSY | Errno::ETXTBSY | Errno::EXDEV | Errno::EPERM | Errno::EACCES => Ok(Some(self)),
+                _ => Err(e),
+            },
         }
     }
 

@@ -14,6 +14,8 @@ pub mod lock;
 pub mod mode;
 pub mod mount;
 pub mod order;
+#[cfg(feature = "builder")]
+pub mod pipe;
 pub mod remote;
 pub mod resolve;
 pub mod selinux;

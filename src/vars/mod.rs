@@ -92,6 +92,15 @@ pub trait Variables {
     }
 }
 
+/// A configuration file of Ansible's, for the `config` lookup.
+#[cfg(feature = "builder")]
+pub trait Configuration: std::fmt::Debug {
+    /// The value of a key in a section.
+    fn in_file(&self, section: &str, key: &str) -> Option<String>;
+    /// The file that was read.
+    fn path(&self) -> Option<String>;
+}
+
 /// Files as roles name them: relative names are searched for as Ansible does (`templates/`, `files/`, `vars/` of the
 /// role, the task file's directory, the playbook's), absolute ones are the node's, and those beneath
 /// [`crate::plan::SOURCE_ROOT`] the bundle's.
@@ -107,6 +116,11 @@ pub trait Files {
     fn read(&self, path: &str) -> std::io::Result<Vec<u8>>;
     /// Who can open what Ansible Vault encrypted; nobody on a node.
     fn vault(&self) -> Option<&dyn Vault> {
+        None
+    }
+    /// Ansible's configuration file, as far as a run heeds one.
+    #[cfg(feature = "builder")]
+    fn configuration(&self) -> Option<&dyn Configuration> {
         None
     }
     /// The bytes of an absolute path, decrypted if Ansible Vault encrypted them.

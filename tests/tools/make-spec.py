@@ -44,7 +44,10 @@ CORRECTIONS = {
     # Documented as the number only; the action plugin reads it with int() after templating.
     ("debug", "verbosity"): {"type": "int"},
     ("debug", "msg"): {"type": "raw", "default": "Hello world!"},
-    ("set_stats", "data"): {"type": "raw"},
+    ("set_stats", "data"): {"type": "raw", "required": False},
+    # The action plugin takes whatever is no word for yes as no.
+    ("set_stats", "aggregate"): {"type": "raw", "default": True},
+    ("set_stats", "per_host"): {"type": "raw", "default": False},
     # Documented with Python's notation; the action plugin takes the escape as two characters or as one.
     ("template", "newline_sequence"): {"choices": ["\\n", "\\r", "\\r\\n", "\n", "\r", "\r\n"], "default": "\n"},
     # The documentation's defaults are Jinja's own; a header in the template may override them only while unset.

@@ -14,8 +14,9 @@ use crate::apply;
 use crate::compile::{self, Compiled, Findings};
 use crate::plan::Map;
 use crate::source::Tree;
-use crate::vars::Vault;
+use crate::sys::pipe::drained;
 use crate::vars::vault::Keyring;
+use crate::vars::{Configuration, Vault};
 use anyhow::Context;
 use cache::Cache;
 use hosts::Hosts;
@@ -23,8 +24,10 @@ use later::Source;
 use report::Reporter;
 use settings::Settings;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Run a playbook on this machine
 ///
@@ -106,12 +109,19 @@ struct Run {
 }
 
 pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<Exit> {
-    playbooks(&args.run, &Mode { check: args.check, diff: args.diff }, ui)
+    let exit = playbooks(&args.run, &Mode { check: args.check, diff: args.diff }, ui);
+    // Whoever looks at what `tee` wrote down, as scripts around ansible-playbook do, finds all of it.
+    drained(io::stdout().as_fd(), READER);
+    drained(io::stderr().as_fd(), READER);
+    exit
 }
 
 pub(super) fn plan(args: &PlanArgs, ui: &Ui) -> anyhow::Result<Exit> {
     playbooks(&args.run, &Mode { check: true, diff: true }, ui)
 }
+
+/// How long a slow reader of the output is waited for.
+const READER: Duration = Duration::from_secs(1);
 
 /// Whether to change anything, and to show what.
 struct Mode {
@@ -121,7 +131,7 @@ struct Mode {
 
 /// Runs each playbook; the first that does not end well ends the run.
 fn playbooks(args: &Run, mode: &Mode, ui: &Ui) -> anyhow::Result<Exit> {
-    let settings = Settings::read()?;
+    let settings = Rc::new(Settings::read()?);
     let keyring = vault::keyring(&args.vault)?;
     let mut extra = Map::default();
     for text in &args.extra_vars {
@@ -138,7 +148,7 @@ fn playbooks(args: &Run, mode: &Mode, ui: &Ui) -> anyhow::Result<Exit> {
         hosts.forget()?;
     }
     let merge_hashes = hosts.inventories.merge_hashes;
-    let run = Prepared { args, mode, ui, settings: &settings, extra, keyring, merge_hashes };
+    let run = Prepared { args, mode, ui, settings, extra, keyring, merge_hashes };
     for path in &args.playbooks {
         let exit = run.playbook(path, &mut hosts)?;
         if exit != Exit::Done {
@@ -153,7 +163,7 @@ struct Prepared<'a> {
     args: &'a Run,
     mode: &'a Mode,
     ui: &'a Ui,
-    settings: &'a Settings,
+    settings: Rc<Settings>,
     extra: Map,
     keyring: Rc<Keyring>,
     merge_hashes: bool,
@@ -207,6 +217,9 @@ impl Prepared<'_> {
     ) -> anyhow::Result<bool> {
         let mut out = io::stdout().lock();
         let mut console = Console::new(&mut out).showing(options.verbosity, options.diff).masking(&self.keyring);
+        if self.settings.flag("show_custom_stats") == Some(true) {
+            console = console.with_stats();
+        }
         console.playbook(&path.to_string_lossy(), compiled.0.plan.plays.len());
         let went_well = hosts.run(compiled, directory, options, &mut console);
         console.finish().context("writing to standard output")?;
@@ -235,6 +248,7 @@ impl Prepared<'_> {
             source_root: Some(String::new()),
             listing: false,
             merge_hashes: self.merge_hashes,
+            configuration: Some(Rc::clone(&self.settings) as Rc<dyn Configuration>),
             vault: Some(Rc::clone(&self.keyring) as Rc<dyn Vault>),
             gathering,
             become_user: args.r#become.then(|| args.become_user.clone()),

@@ -3,6 +3,7 @@
 use crate::apply::Gathering;
 use crate::source::inventory::GroupNames;
 use crate::spec;
+use crate::vars::Configuration;
 use anyhow::{Context, bail};
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -116,6 +117,16 @@ impl Settings {
             Some("ignore") => Ok(Severity::Ignore),
             Some(other) => bail!("duplicate_dict_key is warn, error or ignore, not {other:?}"),
         }
+    }
+}
+
+impl Configuration for Settings {
+    fn in_file(&self, section: &str, key: &str) -> Option<String> {
+        self.file.get(&(section.to_owned(), key.to_ascii_lowercase())).cloned()
+    }
+
+    fn path(&self) -> Option<String> {
+        self.path.as_ref().map(|path| path.to_string_lossy().into_owned())
     }
 }
 

@@ -6,7 +6,7 @@ mod tree;
 
 use super::attributes::{AttrDiff, Wanted, add_path_info, described};
 use super::file::{self, Request, State};
-use super::install::{Install, refused_with_output};
+use super::install::{Install, refused_with_output, unsafe_writes};
 use super::params::{Params, failure, map, output_text, plain, text};
 use super::{Context, Diff, Failure, Outcome, difference, digest, json, paths};
 use crate::plan::{Data, Map};
@@ -238,7 +238,7 @@ impl Copy<'_> {
             wanted: &wanted,
             validate: self.args.text("validate").filter(|v| !v.is_empty()),
             backup: self.args.flag("backup"),
-            unsafe_writes: self.args.flag("unsafe_writes"),
+            unsafe_writes: unsafe_writes(ctx, self.args),
             refused: refused_with_output,
         }
         .run(ctx, &mut &source.bytes[..])
@@ -254,7 +254,11 @@ impl Copy<'_> {
         if target.is_dir() {
             target.push(&source.name);
         }
-        settle_target(target, self.follow)
+        let target = settle_target(target, self.follow)?;
+        if !unsafe_writes(ctx, self.args) {
+            require_writable(&target)?;
+        }
+        Ok(target)
     }
 
     fn make_parents(&self, ctx: &Context, target: &Path) -> Result<(), Failure> {
@@ -281,10 +285,16 @@ fn settle_target(target: PathBuf, follow: bool) -> Result<PathBuf, Failure> {
     if !target.exists() && !parent.exists() {
         return Err(Failure::new(format!("Destination directory {} does not exist", parent.display())));
     }
-    if !paths::may(&parent, AccessFlags::W_OK) {
-        return Err(Failure::new(format!("Destination {} not writable", parent.display())));
-    }
     Ok(target)
+}
+
+/// Checks that something new can be put beside `target`.
+fn require_writable(target: &Path) -> Result<(), Failure> {
+    let parent = paths::dirname(target);
+    match paths::may(&parent, AccessFlags::W_OK) {
+        true => Ok(()),
+        false => Err(Failure::new(format!("Destination {} not writable", parent.display()))),
+    }
 }
 
 /// What is at a destination.

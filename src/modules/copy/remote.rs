@@ -2,10 +2,10 @@
 //! copied, as Ansible's module does it.
 
 use super::super::attributes::{AttrDiff, Wanted, add_path_info, described};
-use super::super::install::{Install, refused_with_output};
+use super::super::install::{Install, refused_with_output, unsafe_writes};
 use super::super::params::{Params, failure, map, text};
 use super::super::{Context, Failure, Outcome, digest, paths};
-use super::{bits, settle_target};
+use super::{bits, require_writable, settle_target};
 use crate::plan::Data;
 use crate::spec::Args;
 use crate::sys::file::{Look, Staged};
@@ -67,6 +67,9 @@ fn file(ctx: &Context, args: &Args, src: &Path) -> Result<Outcome, Failure> {
     }
     let existed = target.exists();
     let target = settle_target(target, args.flag("follow"))?;
+    if !unsafe_writes(ctx, args) {
+        require_writable(&target)?;
+    }
     if existed && !args.choice("force").unwrap_or(true) {
         let mut result = map([("msg", text("file already exists"))]);
         result.extend(map([("src", paths::shown(src)), ("dest", paths::shown(&target))]));
@@ -82,7 +85,7 @@ fn file(ctx: &Context, args: &Args, src: &Path) -> Result<Outcome, Failure> {
             wanted: &Wanted { path: target.clone(), ..wanted.clone() },
             validate: args.text("validate").filter(|v| !v.is_empty()),
             backup: args.flag("backup"),
-            unsafe_writes: args.flag("unsafe_writes"),
+            unsafe_writes: unsafe_writes(ctx, args),
             refused: refused_with_output,
         };
         let mut from = File::open(src).map_err(unreadable)?;

@@ -364,7 +364,8 @@ fn chosen(gather_subset: &[String]) -> Result<HashSet<&'static str>, String> {
                 removed.extend(&minimal);
             }
             name => match name.strip_prefix('!') {
-                Some(name) => drop(removed.insert(subset_of(name)?)),
+                // What nobody knows can be left out.
+                Some(name) => removed.extend(subset_of(name)),
                 None => drop(added.insert(subset_of(name)?)),
             },
         }

@@ -278,8 +278,7 @@ mod tests {
         {
             assert_eq!(bytes(given), Some(wanted), "{given}");
         }
-        for wrong in ["", "M", "1 miB", "1X", "-1", "1e99", "99999T"] {
-            assert_eq!(bytes(wrong).filter(|b| *b > 1 << 62), None, "{wrong}");
+        for wrong in ["", "M", "1 miB", "1X", "-1", "1e99", "99999999T"] {
             assert!(bytes(wrong).is_none(), "{wrong}");
         }
         assert!(amount(&Data::str("1.5"), Whole::Bytes).is_err() && amount(&Data::List(vec![]), Whole::Any).is_err());

@@ -3,7 +3,7 @@
 mod text;
 
 use super::attributes::{AttrDiff, Wanted, add_path_info, described};
-use super::install::{Install, refused_in_words};
+use super::install::{Install, refused_in_words, unsafe_writes};
 use super::params::{Params, failure, int, map, text as shown};
 use super::{Context, Diff, Failure, Outcome, difference, paths};
 use crate::plan::limits::RENDERED;
@@ -125,7 +125,7 @@ fn put(ctx: &Context, args: &Args, target: &Path, content: &[u8]) -> Result<Opti
         wanted: &wanted,
         validate: None,
         backup: args.flag("backup"),
-        unsafe_writes: args.flag("unsafe_writes"),
+        unsafe_writes: unsafe_writes(ctx, args),
         refused: refused_in_words,
     };
     Ok(install.run(ctx, &mut &content[..])?.backup)

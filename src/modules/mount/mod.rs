@@ -3,6 +3,7 @@
 //! `fstab` edits the text, `mounted` knows what is mounted, and the system's mount and umount do the rest.
 
 pub mod fstab;
+mod hidden;
 pub mod mounted;
 
 use super::exec::{self, Ran};
@@ -20,7 +21,11 @@ use std::path::{Path, PathBuf};
 /// Runs the module.
 pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     let mountinfo = fs::read("/proc/self/mountinfo").ok();
-    run_with(ctx, args, mountinfo.map(|m| String::from_utf8_lossy(&m).into_owned()))
+    let returned = run_with(ctx, args, mountinfo.map(|m| String::from_utf8_lossy(&m).into_owned()));
+    match args.text("opts").filter(|_| args.flag("opts_no_log")) {
+        Some(opts) => hidden::hidden(&opts, returned),
+        None => returned,
+    }
 }
 
 struct Wanted<'a> {

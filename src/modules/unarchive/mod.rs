@@ -59,7 +59,10 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
         let msg = format!("skipped, since {} exists", creates.to_string_lossy());
         return Ok(Outcome { skipped: true, ..Outcome::default() }.with("msg", text(msg)));
     }
-    let dest = PathBuf::from(args.os("dest").unwrap_or_default());
+    let given = PathBuf::from(args.os("dest").unwrap_or_default());
+    // tar and unzip run there, and are told it too.
+    let absolute = if given.is_absolute() { Ok(given.clone()) } else { std::path::absolute(&given) };
+    let dest = absolute.map_err(|e| Failure::new(format!("finding {}: {e}", given.display())))?;
     let named = args.os("src").unwrap_or_default();
     // The archive of a role lies in the bundle: tar and unzip need it as a file.
     let held = if remote { None } else { Some(from_role(ctx, args, &named)?) };
@@ -73,7 +76,13 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
     let src = held.or(fetched);
     let path = src.as_ref().map_or_else(|| PathBuf::from(&named), |file| file.path.clone());
     let job = Job { ctx, args, src: checked(path)?, dest };
-    job.run()
+    let mut outcome = job.run()?;
+    if !given.is_absolute() {
+        let (given, dest) = (given.display(), job.dest.display());
+        let warning = format!("Relative destination path '{given}' was resolved to absolute path '{dest}'.");
+        super::file::add_warnings(&mut outcome.result, vec![warning]);
+    }
+    Ok(outcome)
 }
 
 fn from_role(ctx: &Context, args: &Args, named: &OsString) -> Result<Private, Failure> {

@@ -4,7 +4,7 @@ mod body;
 
 use super::attributes::{AttrDiff, Wanted, add_path_info, described};
 use super::download::{self, Fault, Fetch, Follow};
-use super::install::{Install, refused_in_words};
+use super::install::{Install, refused_in_words, unsafe_writes};
 use super::params::{Params, failure, int, output_text, text};
 use super::{Context, Failure, Outcome, facts, paths};
 use crate::plan::{Data, Map};
@@ -183,7 +183,7 @@ impl Task<'_> {
                 wanted: &wanted,
                 validate: None,
                 backup: false,
-                unsafe_writes: self.args.flag("unsafe_writes"),
+                unsafe_writes: unsafe_writes(self.ctx, self.args),
                 refused: refused_in_words,
             };
             install.run(self.ctx, &mut &content[..])?;

@@ -6,9 +6,9 @@ use crate::spec::{Kind, ModuleSpec, Param};
 pub static SPEC: ModuleSpec = ModuleSpec {
     name: "ansible.builtin.set_stats",
     params: &[
-        Param { name: "aggregate", kind: Kind::Bool, default: Some("true"), ..Param::DEFAULT },
-        Param { name: "data", kind: Kind::Raw, required: true, ..Param::DEFAULT },
-        Param { name: "per_host", kind: Kind::Bool, default: Some("false"), ..Param::DEFAULT },
+        Param { name: "aggregate", kind: Kind::Raw, default: Some("true"), ..Param::DEFAULT },
+        Param { name: "data", kind: Kind::Raw, ..Param::DEFAULT },
+        Param { name: "per_host", kind: Kind::Raw, default: Some("false"), ..Param::DEFAULT },
     ],
     ..ModuleSpec::DEFAULT
 };

@@ -25,17 +25,25 @@ fn setting(name: &str) -> Option<Value> {
     }
 }
 
-pub fn config(_: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
+pub fn config(env: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
     let (terms, mut options) = Options::split(args, "config");
     let missing = options.text("on_missing", "error")?;
     if !matches!(&*missing, "error" | "warn" | "skip") {
-        let message =
-            format!("\"on_missing\" must be a string and one of \"error\", \"warn\" or \"skip\", not {missing}");
+        let message = format!(
+            "Invalid value \"{missing}\" for configuration option \"plugin_type: lookup plugin: config setting: on_missing \
+             \", valid values are: error, skip, warn"
+        );
         return Err(TemplateError::other(message));
     }
-    if options.take("plugin_type").is_some() || options.take("plugin_name").is_some() {
-        return Err(TemplateError::other("settings of plugins are not known on a node"));
-    }
+    let plugin = match (options.take("plugin_type"), options.take("plugin_name")) {
+        (None, None) => String::new(),
+        (Some(kind), Some(name)) => format!("{}/{}", kind.text()?, name.text()?),
+        _ => {
+            let message = "Both plugin_type and plugin_name are required, cannot use one without the other";
+            return Err(TemplateError::other(message));
+        }
+    };
+    let show_origin = options.flag("show_origin", false)?;
     let mut out = Vec::new();
     for value in &terms {
         let Value::Str(_) = value.defined()? else {
@@ -46,8 +54,9 @@ pub fn config(_: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
             )));
         };
         let name = term(value)?;
-        match setting(&name) {
-            Some(found) => out.push(found),
+        match found(env, &plugin, &name)? {
+            Some((value, origin)) if show_origin => out.push(Value::list(vec![value, Value::str(origin)])),
+            Some((value, _)) => out.push(value),
             None if missing == "error" => {
                 return Err(TemplateError::other(format!("Unable to find setting {name}")));
             }
@@ -55,4 +64,17 @@ pub fn config(_: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
         }
     }
     Ok(out)
+}
+
+/// A setting and where its value is from.
+fn found(env: &Env, plugin: &str, name: &str) -> Outcome<Option<(Value, String)>> {
+    #[cfg(feature = "builder")]
+    if let Some(file) = env.files().configuration() {
+        return super::settings::find(env, file, (plugin, name));
+    }
+    let _ = env;
+    if !plugin.is_empty() {
+        return Err(TemplateError::other("settings of plugins are not known on a node"));
+    }
+    Ok(setting(name).map(|value| (value, "default".to_owned())))
 }

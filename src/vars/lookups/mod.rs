@@ -14,6 +14,8 @@ mod list;
 mod options;
 mod password;
 mod sequence;
+#[cfg(feature = "builder")]
+mod settings;
 mod url;
 mod variable;
 
