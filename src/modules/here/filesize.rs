@@ -64,7 +64,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<Outcome, Failure> {
             let now = current(&path)?;
             result.insert(Data::str("size_diff"), now.map_or(Data::Null, |now| int(grows(now))));
             outcome.changed = force || now != before;
-            check(args, &size, now, ran.rc).map_err(|msg| Failure { msg, result: result.clone() })?;
+            check(args, &size, now, ran.rc).map_err(|msg| Failure { result: result.clone(), ..Failure::new(msg) })?;
         }
     }
     finish(ctx, args, (&path, before, &size), Outcome { result, ..outcome })
@@ -110,7 +110,7 @@ fn command(ctx: &Context, args: &Args, size: &Size, before: Option<u128>) -> Res
         _ if args.flag("force") => 0,
         None => 0,
         Some(before) if before > size.bytes() => size.blocks,
-        Some(before) => (before / size.block) + u128::from((size.bytes() - before) % size.block != 0),
+        Some(before) => (before / size.block) + u128::from(!(size.bytes() - before).is_multiple_of(size.block)),
     };
     let named = |option: &str, name: &str| {
         let mut word = OsString::from(option);
@@ -159,7 +159,7 @@ fn wanted(args: &Args, parent: &Path) -> Result<Size, Failure> {
 /// A block size of which the bytes are a whole number.
 fn fitting(size: &Amount, unit: u128, block: u128) -> Result<u128, Failure> {
     const MEBI: u128 = 1 << 20;
-    if size.bytes % block == 0 {
+    if size.bytes.is_multiple_of(block) {
         return Ok(block);
     }
     if size.value.fract() == 0.0 {
@@ -176,7 +176,7 @@ fn fitting(size: &Amount, unit: u128, block: u128) -> Result<u128, Failure> {
         return Ok(size.bytes);
     }
     let whole = [1024, 1000, 512, 256, 128, 100, 64, 32, 16, 10, 8, 4, 2];
-    Ok(whole.into_iter().find(|b| size.bytes % b == 0).unwrap_or(1))
+    Ok(whole.into_iter().find(|b| size.bytes.is_multiple_of(*b)).unwrap_or(1))
 }
 
 /// What a number may be.

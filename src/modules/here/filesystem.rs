@@ -84,7 +84,6 @@ const KINDS: [Kind; 11] = [
         after_uuid: &["--norestorefile"],
         change_uuid: Some(&["pvchange", "-u"]),
         grow: Some(Grow { command: &["pvresize"], mounted: false, size: |disk| disk.volume_size() }),
-        ..NONE
     },
     Kind { names: &["swap"], make: "mkswap", force: &["-f"], ..NONE },
     Kind { names: &["f2fs"], make: "mkfs.f2fs", force: &["-f"], ..NONE },
