@@ -5,6 +5,7 @@
 
 use super::random;
 use md5::{Digest, Md5};
+use std::cell::RefCell;
 use std::fmt::Write;
 
 const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -13,6 +14,23 @@ const BCRYPT_ALPHABET: &[u8; 64] = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmno
 const MOST_ROUNDS: u32 = 10_000_000;
 /// bcrypt's cost is a power of two; 16 is some seconds of work.
 const MOST_COST: u32 = 16;
+
+/// Hashes that are kept, and the longest secret whose hash is.
+const KEPT: (usize, usize) = (64, 1024);
+
+/// A hash, and all that it was made of.
+struct Made {
+    algorithm: Algorithm,
+    secret: Vec<u8>,
+    settings: Settings,
+    hash: String,
+}
+
+thread_local! {
+    /// A variable that hashes a password is evaluated by each task that uses it, and one hash is more work than all else
+    /// that a boot does.
+    static MADE: RefCell<Vec<Made>> = const { RefCell::new(Vec::new()) };
+}
 
 /// A way to hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +46,7 @@ pub enum Algorithm {
 }
 
 /// What a hash is made with.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// The salt; random where there is none.
     pub salt: Option<String>,
@@ -119,12 +137,36 @@ pub fn hash(algorithm: Algorithm, secret: &[u8], settings: &Settings) -> Result<
     if exact || salt.len() > algorithm.salt_size() {
         return Err("invalid salt size".to_owned());
     }
+    // With a random salt no hash is made twice.
+    let again = settings.salt.as_deref() == Some(salt.as_str()) && secret.len() <= KEPT.1;
+    if again && let Some(hash) = made_before(algorithm, secret, settings) {
+        return Ok(hash);
+    }
+    let hash = computed(algorithm, secret, &salt, settings)?;
+    if again {
+        let made = Made { algorithm, secret: secret.to_owned(), settings: settings.clone(), hash: hash.clone() };
+        MADE.with_borrow_mut(|all| {
+            all.truncate(KEPT.0 - 1);
+            all.push(made);
+        });
+    }
+    Ok(hash)
+}
+
+fn made_before(algorithm: Algorithm, secret: &[u8], settings: &Settings) -> Option<String> {
+    MADE.with_borrow(|all| {
+        let same = |m: &&Made| m.algorithm == algorithm && m.secret == secret && m.settings == *settings;
+        all.iter().find(same).map(|m| m.hash.clone())
+    })
+}
+
+fn computed(algorithm: Algorithm, secret: &[u8], salt: &str, settings: &Settings) -> Result<String, String> {
     match algorithm {
         // crypt(3) refuses rounds for MD5.
         Algorithm::Md5 if settings.rounds.is_some_and(|r| r != 0) => Err(algorithm.unsupported()),
         Algorithm::Md5 => Ok(format!("$1${salt}${}", md5_crypt(secret, salt.as_bytes()))),
-        Algorithm::Bcrypt => bcrypt(secret, &salt, settings),
-        Algorithm::Sha256 | Algorithm::Sha512 => sha_crypt(algorithm, secret, &salt, settings.rounds),
+        Algorithm::Bcrypt => bcrypt(secret, salt, settings),
+        Algorithm::Sha256 | Algorithm::Sha512 => sha_crypt(algorithm, secret, salt, settings.rounds),
     }
 }
 
@@ -275,7 +317,27 @@ fn bcrypt_text(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     //! Expected values: `crypt.crypt` of CPython 3.11 on Debian 12 (libxcrypt).
-    use super::{Algorithm, Settings, hash};
+    use super::{Algorithm, Settings, hash, made_before};
+
+    #[test]
+    fn a_hash_is_made_once_of_the_same_and_anew_of_anything_else() {
+        let few = with("saltsalt", Some(1000));
+        let first = hash(Algorithm::Sha512, b"secret", &few).unwrap();
+        assert_eq!(made_before(Algorithm::Sha512, b"secret", &few).as_deref(), Some(first.as_str()));
+        for (algorithm, secret, settings) in [
+            (Algorithm::Sha256, &b"secret"[..], few.clone()),
+            (Algorithm::Sha512, b"other", few.clone()),
+            (Algorithm::Sha512, b"secret", with("saltsalt", Some(1001))),
+            (Algorithm::Sha512, b"secret", with("othersalt", Some(1000))),
+        ] {
+            assert_eq!(made_before(algorithm, secret, &settings), None);
+            assert_ne!(hash(algorithm, secret, &settings).unwrap(), first);
+        }
+        assert_eq!(hash(Algorithm::Sha512, b"secret", &few).unwrap(), first);
+        let random = Settings { rounds: Some(1000), ..Settings::default() };
+        let drawn = hash(Algorithm::Sha512, b"secret", &random).unwrap();
+        assert_ne!(hash(Algorithm::Sha512, b"secret", &random).unwrap(), drawn);
+    }
 
     fn with(salt: &str, rounds: Option<u32>) -> Settings {
         Settings { salt: Some(salt.to_owned()), rounds, ..Settings::default() }
