@@ -306,7 +306,7 @@ pub fn ipmath(_: &Env, value: Value, args: CallArgs) -> Outcome<Value> {
 }
 
 /// The network that a value names: an address stands for itself, a network for all its addresses.
-fn normalized(value: &Value) -> Option<Network> {
+pub(super) fn normalized(value: &Value) -> Option<Network> {
     let subject = Subject::read(value, None)?;
     Some(subject.network.cidr())
 }

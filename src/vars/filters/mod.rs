@@ -5,6 +5,7 @@
 pub(super) mod args;
 mod attribute;
 pub(super) mod chance;
+mod cidr;
 pub(super) mod dict;
 pub(super) mod encode;
 mod group;
@@ -12,6 +13,7 @@ mod ip;
 pub mod json;
 pub(super) mod json_read;
 pub(super) mod logic;
+mod mac;
 mod markup;
 pub(super) mod number;
 pub(super) mod order;
@@ -43,6 +45,7 @@ pub const NAMES: &[&str] = &[
     "capitalize",
     "center",
     "checksum",
+    "cidr_merge",
     "combinations",
     "combine",
     "comment",
@@ -77,6 +80,7 @@ pub const NAMES: &[&str] = &[
     "hash",
     "human_readable",
     "human_to_bytes",
+    "hwaddr",
     "indent",
     "int",
     "intersect",
@@ -96,6 +100,7 @@ pub const NAMES: &[&str] = &[
     "list",
     "log",
     "lower",
+    "macaddr",
     "mandatory",
     "map",
     "max",
@@ -134,6 +139,7 @@ pub const NAMES: &[&str] = &[
     "selectattr",
     "sha1",
     "shuffle",
+    "slaac",
     "slice",
     "sort",
     "split",
@@ -314,10 +320,12 @@ fn builtin(name: &str) -> Option<Filter> {
 /// Those of ansible.utils, community.general and of roles' own `filter_plugins` that cluster roles share.
 fn elsewhere(name: &str) -> Option<Filter> {
     Some(match name {
+        "cidr_merge" => cidr::cidr_merge,
         "counter" => dict::counter,
         "dict" => dict::dict,
         "dict_kv" => dict::dict_kv,
         "filter_user_params" => dict::filter_user_params,
+        "hwaddr" => mac::hwaddr,
         "ip4_hex" => ip::ip4_hex,
         "ipaddr" => ip::ipaddr,
         "ipmath" => ip::ipmath,
@@ -325,12 +333,14 @@ fn elsewhere(name: &str) -> Option<Filter> {
         "ipv4" => ip::ipv4,
         "ipv6" => ip::ipv6,
         "ipwrap" => ip::ipwrap,
+        "macaddr" => mac::macaddr,
         "network_in_network" => ip::network_in_network,
         "network_in_usable" => ip::network_in_usable,
         "next_nth_usable" => ip::next_nth_usable,
         "nthhost" => ip::nthhost,
         "previous_nth_usable" => ip::previous_nth_usable,
         "reduce_on_network" => ip::reduce_on_network,
+        "slaac" => mac::slaac,
         "json_query" => query::json_query,
         _ => return None,
     })
