@@ -51,13 +51,13 @@ pub(super) struct State {
     /// Inventory variables.
     pub inventory: Rc<VarMap>,
     /// Facts that modules returned (precedence 12), by name without prefix where they have one.
-    pub facts: VarMap,
+    pub facts: Rc<VarMap>,
     /// Facts were gathered: `ansible_*` is answered.
     pub gathered: bool,
     /// include_vars (19).
-    pub included: VarMap,
+    pub included: Rc<VarMap>,
     /// set_fact and register (20).
-    pub set: VarMap,
+    pub set: Rc<VarMap>,
     /// Other hosts' variables.
     pub others: Vec<(String, Rc<VarMap>)>,
     /// Extra variables (22).
@@ -87,7 +87,7 @@ impl State {
             groups: Rc::new(inventory.groups.clone()),
             group_names: inventory.group_names.clone(),
             inventory: Rc::new(raw(&inventory.vars)),
-            included: raw(&inventory.included),
+            included: Rc::new(raw(&inventory.included)),
             others: inventory.others.iter().map(|(h, m)| (h.clone(), Rc::new(raw(m)))).collect(),
             ..State::default()
         }
@@ -95,24 +95,25 @@ impl State {
 
     /// Stores a final value as set_fact and register do.
     pub fn register(&mut self, name: &str, value: Data) {
-        self.set.insert(name.to_owned(), Var { data: Rc::new(value), templated: false });
+        Rc::make_mut(&mut self.set).insert(name.to_owned(), Var { data: Rc::new(value), templated: false });
     }
 
     /// Stores a result of set_fact or include_vars: its text is the author's own, and may hold templates still.
     pub fn register_own(&mut self, name: &str, value: Data) {
-        self.set.insert(name.to_owned(), Var { data: Rc::new(value), templated: true });
+        Rc::make_mut(&mut self.set).insert(name.to_owned(), Var { data: Rc::new(value), templated: true });
     }
 
     /// Stores what set_fact gives: its text may hold templates still.
     pub fn set_facts(&mut self, values: &Map) {
-        self.set.extend(raw(values));
+        Rc::make_mut(&mut self.set).extend(raw(values));
     }
 
     /// Stores facts that a module returned.
     pub fn add_facts(&mut self, facts: &Map) {
         for (name, value) in facts {
             let Some(name) = name.as_str() else { continue };
-            self.facts.insert(name.to_owned(), Var { data: Rc::new(value.clone()), templated: false });
+            Rc::make_mut(&mut self.facts)
+                .insert(name.to_owned(), Var { data: Rc::new(value.clone()), templated: false });
         }
     }
 
@@ -123,12 +124,12 @@ impl State {
 
     /// `meta: clear_facts`.
     pub fn clear_facts(&mut self) {
-        self.facts.clear();
+        Rc::make_mut(&mut self.facts).clear();
         self.gathered = false;
     }
 
     pub fn into_registered(self) -> Map {
-        self.set.into_iter().map(|(k, v)| (Data::Str(k), v.data.as_ref().clone())).collect()
+        self.set.iter().map(|(k, v)| (Data::str(k.as_str()), v.data.as_ref().clone())).collect()
     }
 }
 

@@ -327,7 +327,7 @@ impl<'p> Run<'p> {
         let mut host = self.host.borrow_mut();
         host.add_facts(&done.facts);
         host.set_facts(&done.set);
-        host.included.extend(super::host::raw(&done.include_vars));
+        Rc::make_mut(&mut host.included).extend(super::host::raw(&done.include_vars));
         if module == "ansible.builtin.setup" {
             host.gathered = true;
         }

@@ -461,10 +461,10 @@ impl<'p> Run<'p> {
         let mut views = Vec::new();
         let own = vec![
             Rc::clone(&state.extra),
-            Rc::new(state.set.clone()),
-            Rc::new(state.included.clone()),
+            Rc::clone(&state.set),
+            Rc::clone(&state.included),
             Rc::clone(&play_vars),
-            Rc::new(state.facts.clone()),
+            Rc::clone(&state.facts),
             Rc::clone(&state.inventory),
         ];
         let facts = state.gathered.then(|| Rc::clone(&self.world.facts));

@@ -57,10 +57,10 @@ fn style(args: &Args) -> Result<Style, Failure> {
     let pairs = [("block", &mut style.block), ("variable", &mut style.variable), ("comment", &mut style.comment)];
     for (name, pair) in pairs {
         if let Some(start) = args.text(&format!("{name}_start_string")) {
-            pair.0 = start;
+            pair.0 = start.into();
         }
         if let Some(end) = args.text(&format!("{name}_end_string")) {
-            pair.1 = end;
+            pair.1 = end.into();
         }
     }
     style.newline_sequence = match args.text("newline_sequence").as_deref() {
@@ -69,7 +69,7 @@ fn style(args: &Args) -> Result<Style, Failure> {
         Some("\\r\\n" | "\r\n") => "\r\n",
         Some(_) => return Err(Failure::new("newline_sequence needs to be one of: \n, \r or \r\n")),
     }
-    .to_owned();
+    .into();
     Ok(style)
 }
 

@@ -5,7 +5,7 @@ use super::env::{Env, Remembered, Source};
 use super::error::{ErrorKind, Outcome, TemplateError};
 use super::eval::{self, Conversion};
 use super::hostvars;
-use super::jinja::{Style, Template, double_backslashes, looks_like_template, normalise, parse};
+use super::jinja::{Mark, Style, Template, double_backslashes, looks_like_template, normalise, parse};
 use super::literal;
 use super::value::{Dict, Text, Value};
 use super::{OMIT, Var};
@@ -320,7 +320,7 @@ impl<'t> Env<'t> {
     pub fn render_file(&self, source: &[u8], how: &Rendering, extra: Vec<(String, Value)>) -> Outcome<Value> {
         let text = Text::from_bytes(source);
         let style = header(text.as_str(), how)?.1.style;
-        if ![&style.variable.0, &style.block.0, &style.comment.0].iter().any(|s| text.as_str().contains(s.as_str())) {
+        if ![&style.variable.0, &style.block.0, &style.comment.0].iter().any(|s| text.as_str().contains(s.as_ref())) {
             // Not a template: Ansible leaves it as it is, with line ends of its own and a header that says nothing.
             return Ok(Value::Str(text));
         }
@@ -391,7 +391,7 @@ pub(super) fn header<'a, 'n>(source: &'a str, how: &Rendering<'n>) -> Outcome<(&
 }
 
 fn override_style(style: &mut Style, key: &str, value: &Value) -> Outcome<()> {
-    let text = || value.text();
+    let text = || value.text().map(Mark::Owned);
     match key {
         "block_start_string" => style.block.0 = text()?,
         "block_end_string" => style.block.1 = text()?,

@@ -207,7 +207,7 @@ fn files_without_a_tag_stay_as_they_are() {
     let tree = Tree(HashMap::from([("inc".to_owned(), "{{ 1 }} [[ 1 ]]\n".to_owned())]));
     let vars = Host::default();
     let rendered = |source: &str| {
-        let style = Style { variable: ("[[".to_owned(), "]]".to_owned()), ..Style::default() };
+        let style = Style { variable: ("[[".into(), "]]".into()), ..Style::default() };
         let how = Rendering { name: "t.j2", style, conversion: Conversion::Text, playbook: false };
         let bytes = Templar::new(&vars, &tree).file(source.as_bytes(), &how, &Map::default()).expect("renders");
         String::from_utf8(bytes).expect("is text")

@@ -2,7 +2,7 @@
 
 use compute_init::plan::{Data, Made, Map};
 use compute_init::sys::command::{Command, CommandError, Output, Runner};
-use compute_init::vars::jinja::Style;
+use compute_init::vars::jinja::{Mark, Style};
 use compute_init::vars::{Conversion, ErrorKind, Files, Rendering, Templar, TemplateError, Value, Var, Variables};
 use compute_init::vars::{float_repr, text_to_bytes};
 use serde_json::{Value as Json, json};
@@ -85,9 +85,9 @@ fn evaluate(case: &Json) -> Result<Data, TemplateError> {
 fn style(overrides: Option<&Json>) -> Style {
     let mut style = Style::default();
     let flag = |name: &str, old: bool| overrides.and_then(|o| o[name].as_bool()).unwrap_or(old);
-    let text = |name: &str, old: &mut String| {
+    let text = |name: &str, old: &mut Mark| {
         if let Some(t) = overrides.and_then(|o| o[name].as_str()) {
-            *old = t.to_owned();
+            *old = t.to_owned().into();
         }
     };
     style.trim_blocks = flag("trim_blocks", style.trim_blocks);

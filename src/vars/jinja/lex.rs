@@ -10,19 +10,22 @@ use std::borrow::Cow;
 /// Gaps with blanks beyond ASCII in one template: each costs another run of the tokenizer.
 const WIDE_GAPS: usize = 100;
 
+/// Characters that a style gives a meaning. Nearly always Ansible's own, which need no copy.
+pub type Mark = Cow<'static, str>;
+
 /// How a template is written: the `template` module's options, or a `#jinja2:` header's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Style {
     /// `{%` and `%}`.
-    pub block: (String, String),
+    pub block: (Mark, Mark),
     /// `{{` and `}}`.
-    pub variable: (String, String),
+    pub variable: (Mark, Mark),
     /// `{#` and `#}`.
-    pub comment: (String, String),
+    pub comment: (Mark, Mark),
     /// Starts a line that is a statement.
-    pub line_statement_prefix: Option<String>,
+    pub line_statement_prefix: Option<Mark>,
     /// Starts a comment to the end of the line.
-    pub line_comment_prefix: Option<String>,
+    pub line_comment_prefix: Option<Mark>,
     /// Whether the newline after a statement goes.
     pub trim_blocks: bool,
     /// Whether blanks before a statement go.
@@ -30,13 +33,13 @@ pub struct Style {
     /// Whether one newline at the end is kept.
     pub keep_trailing_newline: bool,
     /// What a newline becomes.
-    pub newline_sequence: String,
+    pub newline_sequence: Mark,
 }
 
 impl Default for Style {
     /// Ansible's own.
     fn default() -> Style {
-        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        let pair = |a, b| (Mark::Borrowed(a), Mark::Borrowed(b));
         Style {
             block: pair("{%", "%}"),
             variable: pair("{{", "}}"),
@@ -46,7 +49,7 @@ impl Default for Style {
             trim_blocks: true,
             lstrip_blocks: false,
             keep_trailing_newline: false,
-            newline_sequence: "\n".to_owned(),
+            newline_sequence: Mark::Borrowed("\n"),
         }
     }
 }
@@ -302,7 +305,7 @@ fn push_code<'a>(out: &mut String, text: &'a str, (count, radix): (usize, u32)) 
 
 /// The source with backslashes doubled in the strings inside `{{ }}`, as Ansible does to playbooks' strings.
 pub fn double_backslashes(source: &str, style: &Style) -> Outcome<String> {
-    if !source.contains('\\') || !source.contains(&style.variable.0) {
+    if !source.contains('\\') || !source.contains(&*style.variable.0) {
         return Ok(source.to_owned());
     }
     // The last newline is Ansible's to count; the lexer must not take it off here.
@@ -335,10 +338,10 @@ pub fn double_backslashes(source: &str, style: &Style) -> Outcome<String> {
 /// Whether there is a complete tag in the text (Ansible's `is_template`).
 pub fn looks_like_template(source: &str, style: &Style) -> bool {
     let starts = [&style.variable.0, &style.block.0, &style.comment.0];
-    if !starts.iter().any(|s| source.contains(s.as_str())) {
+    if !starts.iter().any(|s| source.contains(s.as_ref())) {
         return false;
     }
     let Ok(tokens) = lex(&normalise(source), style) else { return false };
-    let comment = source.find(&style.comment.0).is_some_and(|at| source[at..].contains(&style.comment.1));
+    let comment = source.find(&*style.comment.0).is_some_and(|at| source[at..].contains(&*style.comment.1));
     comment || tokens.iter().any(|t| matches!(t.token, Lexed::PrintEnd | Lexed::BlockEnd))
 }

@@ -12,5 +12,5 @@ mod parse_stmt;
 pub use ast::{
     Argument, Binary, Block, Compare, Expr, ForLoop, Import, Kind, Macro, Node, Part, Statement, Target, Template,
 };
-pub use lex::{Style, double_backslashes, looks_like_template, normalise};
+pub use lex::{Mark, Style, double_backslashes, looks_like_template, normalise};
 pub use parse_stmt::parse;

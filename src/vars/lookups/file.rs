@@ -80,7 +80,7 @@ pub fn template(env: &Env, args: CallArgs) -> Outcome<Vec<Value>> {
         ("comment_end_string", &mut comment.1),
     ] {
         if let Some(text) = options.take(name) {
-            *marker = text.text()?;
+            *marker = text.text()?.into();
         }
     }
     let native = options.flag("jinja2_native", false)? && env.native;
