@@ -7,11 +7,14 @@
 mod arguments;
 mod compare;
 mod generate;
+#[path = "../tools/options.rs"]
+mod options;
 mod sides;
 
 use compute_init::compile::{Findings, Options, compile};
 use compute_init::source::{FileBytes, Tree};
 use generate::Case;
+use options::{number, option};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use sides::Sides;
@@ -28,16 +31,6 @@ fn runner(seed: u64) -> TestRunner {
     let mut bytes = [0u8; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
-}
-
-fn option(name: &str) -> Option<String> {
-    let mut args = std::env::args();
-    args.find(|a| a == name)?;
-    args.next()
-}
-
-fn number(name: &str) -> Option<u64> {
-    option(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name} takes a number, not {text}")))
 }
 
 fn main() {

@@ -11,8 +11,11 @@ mod child;
 mod kinds;
 mod mutate;
 mod node;
+#[path = "../tools/options.rs"]
+mod options;
 mod words;
 
+use options::{number, option};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -22,16 +25,6 @@ const MEMORY: u64 = 1 << 30;
 const PROCESSOR: u64 = 900;
 /// Findings of a kind after which it is left.
 const ENOUGH: usize = 10;
-
-fn option(name: &str) -> Option<String> {
-    let mut args = std::env::args();
-    args.find(|a| a == name)?;
-    args.next()
-}
-
-fn number(name: &str) -> Option<u64> {
-    option(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name} takes a number, not {text}")))
-}
 
 /// Where inputs that were found to do harm are kept for good, and run first.
 fn found() -> PathBuf {

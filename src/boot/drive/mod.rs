@@ -89,7 +89,7 @@ fn labelled(devices: &[PathBuf]) -> Option<(usize, &PathBuf)> {
     let mut found: Option<(usize, &PathBuf)> = None;
     let mut rest = devices;
     while !rest.is_empty() && Instant::now() < until {
-        let mut child = Child::spawn(None, |mut socket| {
+        let spawned = Child::spawn(None, |mut socket| {
             for device in rest {
                 let label = File::open(device).and_then(|file| label(&file)).ok().flatten();
                 let at = label.and_then(|label| LABELS.iter().position(|(known, _)| *known == label));
@@ -97,8 +97,9 @@ fn labelled(devices: &[PathBuf]) -> Option<(usize, &PathBuf)> {
                     return;
                 }
             }
-        })
-        .ok()?;
+        });
+        // Without another process what was found so far is all there is to know.
+        let Ok(mut child) = spawned else { break };
         while let Some((device, others)) = rest.split_first() {
             rest = others;
             child.set_deadline(until.min(Instant::now() + PROBE));

@@ -2,7 +2,7 @@
 
 use super::super::params::text;
 use super::super::{Failure, Outcome};
-use crate::plan::Key;
+use crate::plan::Map;
 
 /// What stands for a value that is a secret, and for a secret within a text.
 const VALUE: &str = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER";
@@ -14,21 +14,32 @@ pub fn hidden(opts: &str, returned: Result<Outcome, Failure>) -> Result<Outcome,
         return returned;
     }
     let without = |text: &str| text.replace(opts, PART);
-    let mut outcome = returned.map_err(|e| Failure { msg: without(&e.msg), ..e })?;
-    if let Some(shown) = outcome.result.get_mut(&Key("opts")) {
-        let given = shown.as_str().unwrap_or_default();
-        *shown = text(if given == opts { VALUE.to_owned() } else { without(given) });
-    }
+    let mut outcome = returned.map_err(|e| {
+        let mut failure = Failure { msg: without(&e.msg), ..e };
+        conceal(&mut failure.result, opts);
+        failure
+    })?;
+    conceal(&mut outcome.result, opts);
     for side in outcome.diff.iter_mut().flat_map(|diff| [&mut diff.before, &mut diff.after]) {
         *side = without(&String::from_utf8_lossy(side)).into_bytes();
     }
     Ok(outcome)
 }
 
+/// The same in every text of a result.
+fn conceal(result: &mut Map, opts: &str) {
+    for shown in result.values_mut() {
+        if let Some(given) = shown.as_str().filter(|given| given.contains(opts)) {
+            *shown = text(if given == opts { VALUE.to_owned() } else { given.replace(opts, PART) });
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::super::Diff;
     use super::*;
+    use crate::plan::{Data, Key};
 
     #[test]
     fn the_options_are_nowhere() {
@@ -43,10 +54,10 @@ mod tests {
         };
         assert_eq!(shown(secret), Some(text(VALUE)));
         assert_eq!(shown(&format!("{secret},noauto")), Some(text("********,noauto")));
-        let failure = Failure::new(format!("Error mounting: bad option {secret}"));
-        assert_eq!(
-            hidden(secret, Err(failure)).err().map(|e| e.msg),
-            Some("Error mounting: bad option ********".into())
-        );
+        let mut failure = Failure::new(format!("Error mounting: bad option {secret}"));
+        failure.result.insert(Data::str("stderr"), text(format!("mount: {secret}: bad")));
+        let Err(failure) = hidden(secret, Err(failure)) else { panic!("a failure stays one") };
+        assert_eq!(failure.msg, "Error mounting: bad option ********");
+        assert_eq!(failure.result.get(&Key("stderr")), Some(&text("mount: ********: bad")));
     }
 }
